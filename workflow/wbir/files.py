@@ -1,0 +1,75 @@
+"""Writing outputs whole: a temporary file beside the target, then a rename."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from wbir.errors import InputError
+
+
+@contextlib.contextmanager
+def written_whole(target: Path | str) -> Iterator[Path]:
+    """Yield a temporary path with the target's suffixes; rename it onto `target` on success.
+
+    On any exception nothing is left behind, so a reader never meets half a file.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        temporary = folder / target.name
+        yield temporary
+        os.replace(temporary, target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def folder_written_whole(target: Path | str) -> Iterator[Path]:
+    """As `written_whole`, for a folder; an existing target is replaced."""
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    outer = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        temporary = outer / target.name
+        temporary.mkdir()
+        yield temporary
+        if target.exists():
+            os.replace(target, outer / "replaced")
+        os.replace(temporary, target)
+    finally:
+        shutil.rmtree(outer, ignore_errors=True)
+
+
+def write_text(target: Path | str, text: str) -> None:
+    with written_whole(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(target: Path | str, value: Any) -> None:
+    write_text(target, json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+
+def write_rows(target: Path | str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Write a CSV with `columns`; a key outside them is an error, a missing one an empty cell."""
+    with written_whole(target) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_rows(source: Path | str) -> list[dict[str, str]]:
+    """Read a CSV as a list of rows; every value is a string."""
+    source = Path(source)
+    if not source.is_file():
+        raise InputError(f"a CSV file at {source}", "no such file", "run the step that writes it first")
+    with source.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
