@@ -1,0 +1,1 @@
+"""Grids, displacements, flows, rigid motion: pure torch on tensors `(B, C, *spatial)`, 2D and 3D, any device."""
