@@ -23,7 +23,7 @@ def partial(x: Tensor, axis: int) -> Tensor:
     last = x.narrow(axis, size - 1, 1) - x.narrow(axis, size - 2, 1)
     if size == 2:
         return torch.cat([first, last], axis)
-    inside = (x.narrow(axis, 2, size - 2) - x.narrow(axis, 0, size - 2)) / 2
+    inside = (x.narrow(axis, 2, size - 2) - x.narrow(axis, 0, size - 2)).div_(2)
     return torch.cat([first, inside, last], axis)
 
 

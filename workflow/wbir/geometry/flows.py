@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from wbir.geometry.grids import check_field
-from wbir.geometry.warping import warp
+from wbir.geometry.grids import check_field, identity_grid
+from wbir.geometry.warping import normalised_scale, sample_normalised, warp
 
 
 def compose(u: Tensor, v: Tensor) -> Tensor:
@@ -19,28 +19,37 @@ def compose(u: Tensor, v: Tensor) -> Tensor:
 
 
 def invert(u: Tensor, *, iterations: int = 50, tolerance: float = 1e-3) -> Tensor:
-    """The displacement w of the inverse map, `w(x) = -u(x + w(x))`, by fixed-point iteration (Chen et al. 2008, Med Phys 35).
+    """The displacement w of the inverse map, by the fixed point `w(x) = -u(x + w(x))` (Chen et al. 2008, Med Phys 35).
 
-    Ends when no component moves by more than `tolerance` voxels, or after `iterations`. It converges where u changes by less
-    than one voxel for each voxel; for a folded field there is no inverse and the result means nothing.
+    Ends when no component moves by more than `tolerance` voxels, or after `iterations`. It converges where u changes by
+    less than one voxel from voxel to voxel; a folded field has no inverse, and what comes back then means nothing.
     """
     check_field(u)
+    scale, grid, u = _normalised(u)
     inverse = -u
     for _ in range(iterations):
-        previous, inverse = inverse, -warp(u, inverse)
-        if float((inverse - previous).detach().abs().max()) < tolerance:
+        previous, inverse = inverse, -sample_normalised(u, grid + inverse, "border")
+        if float(((inverse - previous).detach() / scale).abs().max()) < tolerance:
             break
-    return inverse
+    return inverse / scale
 
 
 def exponential(velocity: Tensor, *, squarings: int = 7) -> Tensor:
     """The displacement of `exp(velocity)`, time one of a stationary velocity field in voxels, by scaling and squaring.
 
     `velocity / 2^squarings` is taken as a small displacement and composed with itself `squarings` times
-    (Arsigny et al. 2006, MICCAI).
+    (Arsigny et al. 2006, MICCAI). Outside the grid it goes on with its border values.
     """
     check_field(velocity, "velocity")
-    displacement = velocity / 2**squarings
+    scale, grid, displacement = _normalised(velocity)
+    displacement = displacement / 2**squarings
     for _ in range(squarings):
-        displacement = compose(displacement, displacement)
-    return displacement
+        displacement = displacement + sample_normalised(displacement, grid + displacement, "border")
+    return displacement / scale
+
+
+def _normalised(u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The scale, the identity and `u` in grid_sample's units: iterations then work without a change of units."""
+    scale = normalised_scale(u.shape[2:], u)
+    grid = identity_grid(u.shape[2:], device=u.device, dtype=u.dtype) * scale + (scale / 2 - 1)
+    return scale, grid.expand(u.shape[0], *grid.shape[1:]), u * scale

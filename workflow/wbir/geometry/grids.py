@@ -21,7 +21,7 @@ def identity_grid(
 def check_image(image: Tensor, name: str = "image") -> int:
     """The spatial dimension of a tensor `(B, C, *spatial)`. Raises InputError where it is not 2 or 3."""
     if image.ndim not in (4, 5):
-        raise InputError(f"{name} as (B, C, *spatial) in 2D or 3D", f"shape {tuple(image.shape)}", "add the missing axes")
+        raise InputError(f"{name} as (B, C, *spatial), 2D or 3D", f"shape {tuple(image.shape)}", "add the missing axes")
     return image.ndim - 2
 
 
@@ -29,7 +29,7 @@ def check_field(field: Tensor, name: str = "displacement") -> int:
     """The dimension of a vector field `(B, dim, *spatial)`. Raises InputError where channels and axes disagree."""
     dim = check_image(field, name)
     if field.shape[1] != dim:
-        raise InputError(f"{name} as (B, {dim}, *spatial)", f"shape {tuple(field.shape)}", "check the order of the axes")
+        raise InputError(f"{name} as (B, {dim}, *spatial)", f"shape {tuple(field.shape)}", "check the axis order")
     return dim
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from wbir.geometry.derivatives import gradient
+from wbir.geometry.derivatives import gradient, partial
 from wbir.geometry.grids import check_field
 
 DETERMINANT_FLOOR = 1e-6  # before the logarithm only; folding is counted on the determinant as it is
@@ -24,11 +24,19 @@ def jacobian(u: Tensor) -> Tensor:
 
 def jacobian_determinant(u: Tensor) -> Tensor:
     """Determinant of the Jacobian of `id + u`: `(B, *spatial)`, no unit; 1 where u is constant."""
-    j = jacobian(u)
-    if j.shape[1] == 2:
-        return j[:, 0, 0] * j[:, 1, 1] - j[:, 0, 1] * j[:, 1, 0]
-    minors = [j[:, 1, a] * j[:, 2, b] - j[:, 1, b] * j[:, 2, a] for a, b in ((1, 2), (2, 0), (0, 1))]
-    return j[:, 0, 0] * minors[0] + j[:, 0, 1] * minors[1] + j[:, 0, 2] * minors[2]
+    dim = check_field(u)
+    j = [[partial(u[:, i], a + 1) for a in range(dim)] for i in range(dim)]
+    for i in range(dim):
+        j[i][i].add_(1)
+    if dim == 2:
+        return _minor(j[0], j[1], 0, 1)
+    determinant = j[0][0] * _minor(j[1], j[2], 1, 2)
+    return determinant.addcmul_(j[0][1], _minor(j[1], j[2], 2, 0)).addcmul_(j[0][2], _minor(j[1], j[2], 0, 1))
+
+
+def _minor(upper: list[Tensor], lower: list[Tensor], a: int, b: int) -> Tensor:
+    """The 2 x 2 determinant of columns a and b of two rows."""
+    return (upper[a] * lower[b]).addcmul_(upper[b], lower[a], value=-1)
 
 
 def folding_mask(u: Tensor) -> Tensor:
@@ -46,7 +54,7 @@ def folding_fraction(u: Tensor, mask: Tensor | None = None) -> Tensor:
 def sd_log_jacobian(u: Tensor, mask: Tensor | None = None, *, floor: float = DETERMINANT_FLOOR) -> Tensor:
     """Standard deviation of the logarithm of the determinant, of each field: `(B,)` (population form, divisor N).
 
-    The determinant is raised to `floor` before the logarithm; count folding with `folding_mask`, which sees it unchanged.
+    The determinant is raised to `floor` before the logarithm; `folding_mask` counts on the determinant as it is.
     """
     logs = jacobian_determinant(u).clamp(min=floor).log()
     if mask is None:

@@ -24,12 +24,15 @@ def gaussian_smooth(
     """
     dim = check_image(x)
     sigmas = _check_sigmas(sigma, dim)
-    sizes = zip(x.shape[2:], sigmas, strict=True)
-    return apply_separably(x, [gaussian_matrix(n, s, padding=padding, truncate=truncate) if s else None for n, s in sizes])
+    matrices = [
+        gaussian_matrix(n, s, padding=padding, truncate=truncate) if s else None
+        for n, s in zip(x.shape[2:], sigmas, strict=True)
+    ]
+    return apply_separably(x, matrices)
 
 
 def gaussian_smooth_fft(x: Tensor, sigma: float | Sequence[float]) -> Tensor:
-    """Periodic Gaussian smoothing of `(B, C, *spatial)` by the transfer function `exp(-sigma^2 w^2 / 2)`; sigma in voxels."""
+    """Periodic Gaussian smoothing of `(B, C, *spatial)`, transfer function `exp(-sigma^2 w^2 / 2)`; sigma in voxels."""
     dim = check_image(x)
     exponent = torch.zeros((), device=x.device, dtype=torch.float64)
     for frequency, s in zip(_frequencies(x), _check_sigmas(sigma, dim), strict=True):
@@ -40,12 +43,12 @@ def gaussian_smooth_fft(x: Tensor, sigma: float | Sequence[float]) -> Tensor:
 def sobolev_smooth(x: Tensor, alpha: float, gamma: float = 1.0, power: float = 1.0) -> Tensor:
     """Apply `(gamma - alpha * Laplacian)^-power` to each channel of `(B, C, *spatial)`, periodic, by the FFT.
 
-    The Laplacian is the compact stencil of `2 * dim + 1` voxels, eigenvalues `sum(2 cos w - 2)` (Beg et al. 2005, IJCV 61,
-    section 3.1: power 2 for their operator L and its adjoint). The mean is kept where gamma is 1.
+    The Laplacian is the compact stencil of `2 * dim + 1` voxels, eigenvalues `sum(2 cos w - 2)`. It is the operator of
+    LDDMM (Beg et al. 2005, IJCV 61; power 2 stands for L and its adjoint). The mean is kept where gamma is 1.
     """
     check_image(x)
     if alpha < 0 or gamma <= 0:
-        raise InputError("alpha >= 0 and gamma > 0", f"alpha {alpha}, gamma {gamma}", "take an operator that has an inverse")
+        raise InputError("alpha >= 0 and gamma > 0", f"alpha {alpha}, gamma {gamma}", "take an invertible operator")
     symbol = torch.full((), gamma, device=x.device, dtype=torch.float64)
     for frequency in _frequencies(x):
         symbol = symbol + alpha * (2 - 2 * torch.cos(frequency))
@@ -53,7 +56,7 @@ def sobolev_smooth(x: Tensor, alpha: float, gamma: float = 1.0, power: float = 1
 
 
 def gaussian_pyramid(image: Tensor, levels: int, *, factor: float = 2.0) -> list[Tensor]:
-    """`levels` images of `(B, C, *spatial)`, the coarsest first and the image itself last, each `factor` smaller than the next."""
+    """`levels` images `(B, C, *spatial)`, coarsest first, the image itself last, each `factor` smaller than the next."""
     pyramid = [image]
     for _ in range(levels - 1):
         pyramid.insert(0, downsample(pyramid[0], factor))

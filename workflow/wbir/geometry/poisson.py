@@ -13,10 +13,10 @@ from wbir.geometry.grids import check_image
 
 
 def solve_dirichlet(rhs: Tensor) -> Tensor:
-    """Solve `laplacian(u) = rhs` with u = 0 on the border voxels: `(B, C, *spatial)`, each channel by itself, spacing 1.
+    """Solve `laplacian(u) = rhs` with u = 0 on the border voxels: `(B, C, *spatial)`, each channel alone, spacing 1.
 
-    The Laplacian is the compact stencil of `derivatives.laplacian`, diagonal in the discrete sine transform I of the inner
-    voxels; rhs on the border voxels does not matter. Exact to rounding, linear, differentiable.
+    The Laplacian is the compact stencil of `derivatives.laplacian`, diagonal in the discrete sine transform I of the
+    inner voxels; rhs on the border voxels does not matter. Exact to rounding, linear, differentiable.
     Raises InputError where an axis has fewer than 3 voxels.
     """
     dim = check_image(rhs, "rhs")

@@ -1,6 +1,6 @@
 """Images and displacements on a grid of another size.
 
-The centres of the corner voxels stay in place: voxel x of the new grid lies at `x * (n_old - 1) / (n_new - 1)` of the old one.
+Centres of corner voxels stay in place: voxel x of the new grid lies at `x * (n_old - 1) / (n_new - 1)` of the old.
 So an affine displacement is an affine displacement on every grid, up to the border.
 """
 
@@ -17,7 +17,7 @@ from wbir.geometry.grids import check_field, check_image, per_axis
 
 
 def downsample(image: Tensor, factor: float | Sequence[float]) -> Tensor:
-    """Shrink `(B, C, *spatial)` by a factor >= 1 (one, or one for each axis), to `ceil(n / factor)` voxels along an axis.
+    """Shrink `(B, C, *spatial)` by a factor >= 1 (one, or one per axis) to `ceil(n / factor)` voxels along an axis.
 
     First smoothed with a Gaussian of sigma `factor / 2` voxels, the border continued; then read linearly. Both are one
     matrix for each axis. An axis keeps at least 2 voxels.

@@ -1,6 +1,7 @@
-"""Rotations, homogeneous matrices and the displacements they make. Axes x, y, z are the array axes 0, 1, 2; angles in radians.
+"""Rotations, homogeneous matrices and the displacements they make.
 
-A homogeneous matrix `(..., dim + 1, dim + 1)` takes fixed voxel indices to moving voxel indices, as a pull-back does.
+Axes x, y, z are the array axes 0, 1, 2; angles are in radians. A homogeneous matrix
+`(..., dim + 1, dim + 1)` takes fixed voxel indices to moving voxel indices, as a pull-back does.
 """
 
 from __future__ import annotations
@@ -85,14 +86,14 @@ def homogeneous(linear: Tensor, translation: Tensor) -> Tensor:
 def about_centre(
     linear: Tensor, shape: Sequence[int], translation: Tensor | None = None, *, spacing: Sequence[float] | None = None
 ) -> Tensor:
-    """The map `x -> c + linear (x - c) + translation` about the centre `c = (shape - 1) / 2`: voxel to voxel, homogeneous.
+    """The homogeneous map `x -> c + linear (x - c) + translation` about the centre `c = (shape - 1) / 2`.
 
-    linear: `(..., dim, dim)`. translation: `(..., dim)` or None for none. Without `spacing` both are in voxels; with it
+    linear: `(..., dim, dim)`. translation: `(..., dim)` or None for none. Voxel to voxel. Without `spacing` both are in voxels; with it
     (mm per voxel along each axis) both are in millimetres along the array axes, so that a rotation is one in the world.
     """
     dim = len(shape)
     if linear.shape[-2:] != (dim, dim):
-        raise InputError(f"a linear map of {dim} x {dim}", f"shape {tuple(linear.shape)}", "match it to the image shape")
+        raise InputError(f"a linear map of {dim} x {dim}", f"shape {tuple(linear.shape)}", "match it to the shape")
     shift = linear.new_zeros(dim) if translation is None else translation.to(linear)
     if spacing is not None:
         size = linear.new_tensor(list(spacing))
@@ -123,7 +124,7 @@ def matrix_displacement(matrix: Tensor, shape: Sequence[int]) -> Tensor:
     """The displacement of a homogeneous matrix on a grid: `(B, dim, *shape)` in voxels; one matrix gives B = 1."""
     dim = len(shape)
     if matrix.shape[-2:] != (dim + 1, dim + 1):
-        raise InputError(f"a matrix of {dim + 1} x {dim + 1}", f"shape {tuple(matrix.shape)}", "match it to the image shape")
+        raise InputError(f"a matrix of {dim + 1} x {dim + 1}", f"shape {tuple(matrix.shape)}", "match it to the shape")
     matrix = matrix.reshape(-1, dim + 1, dim + 1)
     grid = identity_grid(shape, device=matrix.device, dtype=matrix.dtype).flatten(2)
     difference = matrix[:, :dim, :dim] - torch.eye(dim, device=matrix.device, dtype=matrix.dtype)
