@@ -2,9 +2,10 @@
 
 At every voxel, over the window's voxels that lie inside the image (their number is `n`; no padding values enter):
 `cc = cov(f, m)^2 / ((var f + e)(var m + e))`, between 0 and 1, invariant to locally affine changes of intensity.
-The result is the mean of `cc` over voxels: a similarity, to be maximised. With `P = 2 cc' cov / ((var f + e)(var m + e))`
-(`cc'` the outer gradient) the gradient in `m` is `f S(P/n) - m S(Q/n) - S(P mean_f / n - Q mean_m / n)`,
-`Q = P cov / (var m + e)`, where `S` sums over the window: three box sums beside the forward's five.
+The result is the mean of `cc` over voxels: a similarity, to be maximised.
+With `P = 2 cc' cov / ((var f + e)(var m + e))` (`cc'` the outer gradient) and `Q = P cov / (var m + e)` the gradient in
+`m` is `f S(P/n) - m S(Q/n) - S(P mean_f / n - Q mean_m / n)`, where `S` sums over the window: three box sums beside the
+forward's five.
 Box sums are shifted adds, doubling: log-many adds per axis.
 """
 
@@ -53,7 +54,8 @@ class _LocalNCC(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, fixed: Tensor, moving: Tensor, known: LocalNCC) -> Tensor:
         mean, precision = _moments(moving, known.window, known.epsilon, known.inverse_count)
-        covariance = box_sum(fixed * moving, known.window).mul_(known.inverse_count).addcmul_(known.mean, mean, value=-1)
+        products = box_sum(fixed * moving, known.window)
+        covariance = products.mul_(known.inverse_count).addcmul_(known.mean, mean, value=-1)
         slope = (covariance * precision).mul_(known.precision)  # cov / ((var f + e)(var m + e))
         ctx.known = known
         ctx.save_for_backward(fixed, moving, mean, precision, covariance, slope)
@@ -78,7 +80,7 @@ class _LocalNCC(torch.autograd.Function):
 
 
 def box_sum(image: Tensor, window: int) -> Tensor:
-    """The sum over a cubic window of `window` (odd) voxels about each voxel, zero outside: same shape `(B, C, *spatial)`."""
+    """The sum over a cube of `window` (odd) voxels about each voxel, zero outside: same shape `(B, C, *spatial)`."""
     dim, radius = image.ndim - 2, window // 2
     current = pad(image, (radius, radius) * dim)
     for axis in range(2, image.ndim):
@@ -87,7 +89,7 @@ def box_sum(image: Tensor, window: int) -> Tensor:
 
 
 def _running_sum(image: Tensor, axis: int, window: int) -> Tensor:
-    """`out[i] = sum of image[i : i + window]` along an axis, shorter by `window - 1`: sums of 1, 2, 4, … are doubled."""
+    """`out[i] = sum of image[i : i + window]` along an axis, `window - 1` shorter: sums of 1, 2, 4, … are doubled."""
     length = image.shape[axis] - window + 1
     total, done, power, size = None, 0, image, 1
     while True:

@@ -1,7 +1,7 @@
 """Normalised gradient fields (Haber and Modersitzki 2006; here after WBIR 2022 paper 17, Eq. 1-4).
 
-The paper leaves the gradient open; taken from its authors' released code: central differences over two voxels with zeros
-outside the image, and masks that multiply the image before and the field after.
+The paper leaves the gradient open; taken from its authors' released code: central differences over two voxels with
+zeros outside the image, and masks that multiply the image before and the field after.
 """
 
 from __future__ import annotations

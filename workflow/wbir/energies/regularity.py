@@ -54,12 +54,12 @@ def curvature(field: Tensor) -> Tensor:
 def _dim(field: Tensor) -> int:
     dim = field.ndim - 2
     if dim not in (2, 3) or field.shape[1] != dim:
-        raise InputError("a field (B, dim, *spatial) in 2D or 3D", f"shape {tuple(field.shape)}", "check the axis order")
+        raise InputError("a field (B, dim, *spatial) in 2D or 3D", f"{tuple(field.shape)}", "check the axis order")
     return dim
 
 
 class _SquaredDifferences(torch.autograd.Function):
-    """Sum over terms of the weighted mean square of repeated differences; a quadratic form, its gradient in closed form.
+    """Sum over terms of the weighted mean square of repeated differences: a quadratic form, with a closed gradient.
 
     The gradient `2 D^T D u` is computed with the value, while `D u` is at hand; there is no second derivative.
     """

@@ -47,11 +47,11 @@ def mutual_information(
     moving_range: Range | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """Mutual information in nats, mean over the batch: at least 0 (Mattes et al. 2003, with Parzen windows on both axes).
+    """Mutual information in nats, mean over the batch: at least 0 (Mattes et al. 2003, Parzen windows on both axes).
 
-    The joint histogram has `bins` x `bins` bins and cubic B-spline Parzen windows of four bins. A range is mapped onto the
-    bins (default: the image's own extremes, taken as constants); values outside are clamped. mask: bool
-    `(B, C, *spatial)`, the voxels that count. The result is smooth in both images; derivatives of first order only.
+    The joint histogram has `bins` x `bins` bins and cubic B-spline Parzen windows of four bins. A range is mapped onto
+    the bins (default: the image's own extremes, taken as constants); values outside are clamped. mask: bool,
+    `(B, 1 or C, *spatial)`, the voxels that count. The result is smooth in both images; first derivatives only.
     """
     terms = _entropies(fixed, moving, bins, fixed_range, moving_range, mask)
     return torch.stack([of_fixed + of_moving - joint for of_fixed, of_moving, joint in terms]).mean()
@@ -66,9 +66,10 @@ def normalized_mutual_information(
     moving_range: Range | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """Studholme's `(H(fixed) + H(moving)) / H(fixed, moving)`, in [1, 2], mean over the batch; else `mutual_information`.
+    """Studholme's `(H(fixed) + H(moving)) / H(fixed, moving)`, in [1, 2], mean over the batch.
 
-    Parzen windows widen the joint histogram, so that an image and itself stay below 2.
+    Arguments as for `mutual_information`. Parzen windows widen the joint histogram: an image and
+    itself stay below 2.
     """
     terms = _entropies(fixed, moving, bins, fixed_range, moving_range, mask)
     return torch.stack([(of_fixed + of_moving) / joint for of_fixed, of_moving, joint in terms]).mean()

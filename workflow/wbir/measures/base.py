@@ -92,6 +92,7 @@ class Evaluation:
 
     def __init__(self, case: Case, prediction: Prediction) -> None:
         self.case, self.prediction = case, prediction
+        self._kept: dict[str, Any] = {}
         dim, shape = case.frame.dim, case.frame.shape
         expected: dict[str, tuple[int, ...]] = {
             "displacement": (dim, *shape),
@@ -108,7 +109,7 @@ class Evaluation:
 
     @cached_property
     def is_identity(self) -> bool:
-        """Whether the prediction moves nothing (and is not a resampled image of its own)."""
+        """Whether the prediction's map moves nothing."""
         if self.prediction.displacement is not None:
             return not np.any(self.prediction.displacement)
         matrix = self.prediction.matrix
@@ -134,9 +135,7 @@ class Evaluation:
     @cached_property
     def warped_labels(self) -> np.ndarray:
         """int16 `shape`: the moving labels, nearest neighbour, background outside the grid."""
-        labels = self.case.moving_labels
-        if labels is None:
-            raise InputError(f"moving_labels in case {self.case.id}", "none", "measure something else")
+        labels = self.given("moving_labels")
         if self.is_identity:
             return labels
         return np.rint(self.warp(labels, mode="nearest", padding="zeros")).astype(labels.dtype)
@@ -153,16 +152,40 @@ class Evaluation:
         with torch.no_grad():
             return jacobian_determinant(torch.from_numpy(self.displacement)[None])[0].numpy()
 
+    def given(self, name: str) -> np.ndarray:
+        """An array of the case by name (`fixed_labels`). Raises InputError where the case has none."""
+        array = getattr(self.case, name)
+        if array is None:
+            raise InputError(f"{name} in case {self.case.id}", "none", "measure something else")
+        return array
+
+    def once(self, name: str, compute: Callable[[Evaluation], Any]) -> Any:
+        """The result of `compute(self)`, kept under `name` for the metrics that share it."""
+        if name not in self._kept:
+            self._kept[name] = compute(self)
+        return self._kept[name]
+
+    def to_millimetres(self, vectors: np.ndarray) -> np.ndarray:
+        """Voxel vectors, components first `(dim, ...)`, to millimetres of the world: float64 `(dim, ...)`."""
+        dim = self.case.frame.dim
+        return np.tensordot(self.case.frame.affine[:dim, :dim], vectors, axes=1)
+
     def warp(self, image: np.ndarray, *, mode: str = "linear", padding: str = "border") -> np.ndarray:
         """Pull an image of the moving grid back by the displacement: float32 `shape`."""
         return warp(image, self.displacement, mode=mode, padding=padding)
 
     def map_points(self, points: np.ndarray) -> np.ndarray:
         """Fixed voxel points `(N, dim)` to moving voxel points; by the matrix where there is no displacement."""
-        matrix, dim = self.prediction.matrix, self.case.frame.dim
-        if self.prediction.displacement is None and matrix is not None:
-            return points @ np.asarray(matrix)[:dim, :dim].T + np.asarray(matrix)[:dim, dim]
+        if self.prediction.displacement is None and self.prediction.matrix is not None:
+            return map_by(self.prediction.matrix, points)
         return points + sample_field(self.displacement, points)
+
+    @cached_property
+    def truth(self) -> np.ndarray:
+        """float32 `(dim, *shape)`: the true displacement, or that of the true matrix. Raises InputError for neither."""
+        if self.case.truth is not None:
+            return self.case.truth
+        return _matrix_displacement(self.given("truth_matrix"), self.case.frame.shape)
 
     @cached_property
     def inverse_displacement(self) -> np.ndarray:
@@ -209,6 +232,12 @@ def _matrix_displacement(matrix: np.ndarray, shape: tuple[int, ...]) -> np.ndarr
 
     double = torch.from_numpy(np.asarray(matrix, dtype=np.float64))
     return rigid.matrix_displacement(double, shape).reshape(len(shape), *shape).float().numpy()
+
+
+def map_by(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Points `(N, dim)` moved by a homogeneous matrix `(dim + 1, dim + 1)`."""
+    dim = points.shape[1]
+    return points @ np.asarray(matrix)[:dim, :dim].T + np.asarray(matrix)[:dim, dim]
 
 
 def sample_field(field: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -1,0 +1,54 @@
+"""Overlap of the fixed labels with the warped moving labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from wbir.measures.base import Evaluation, metric
+from wbir.measures.histograms import joint_counts
+
+LABELS = ("fixed_labels", "moving_labels")
+Sizes = tuple[float, float, float]  # voxels of the label in both, in the fixed and in the warped labels
+
+
+@metric(unit="1", direction="higher", range=(0, 1), reference="Dice 1945: 2 |A and B| / (|A| + |B|)", needs=LABELS)
+def dice(evaluation: Evaluation) -> dict[str, float]:
+    """Per label of the fixed or moving labels (0 is background), and under "" the mean over them.
+
+    A label that only one of the two has counts 0. NaN, and left out of the mean, where neither has it after warping.
+    """
+    return _per_label(evaluation, lambda both, a, b: 2 * both / (a + b))
+
+
+@metric(unit="1", direction="higher", range=(0, 1), reference="Jaccard 1901: |A and B| / |A or B|", needs=LABELS)
+def jaccard(evaluation: Evaluation) -> dict[str, float]:
+    """As `dice`, with the intersection over the union."""
+    return _per_label(evaluation, lambda both, a, b: both / (a + b - both))
+
+
+def with_mean(values: dict[str, float]) -> dict[str, float]:
+    """The values with their mean under "": over those that are not NaN, NaN where there is none."""
+    known = [value for value in values.values() if not math.isnan(value)]
+    return {**values, "": float(np.mean(known)) if known else math.nan}
+
+
+def present_labels(evaluation: Evaluation) -> np.ndarray:
+    """The labels above 0 in the fixed or moving labels, ascending."""
+    return np.setdiff1d(np.union1d(*(evaluation.given(name) for name in LABELS)), [0])
+
+
+def _per_label(evaluation: Evaluation, score: Callable[[float, float, float], float]) -> dict[str, float]:
+    sizes: dict[int, Sizes] = evaluation.once("label sizes", _sizes)
+    return with_mean({str(k): score(*s) if s[1] + s[2] > 0 else math.nan for k, s in sizes.items()})
+
+
+def _sizes(evaluation: Evaluation) -> dict[int, Sizes]:
+    labels = present_labels(evaluation)
+    known = np.union1d(labels, [0])
+    fixed, warped = (np.searchsorted(known, a) for a in (evaluation.given("fixed_labels"), evaluation.warped_labels))
+    counts = joint_counts(fixed, warped, (len(known), len(known)))
+    places = {int(label): int(np.searchsorted(known, label)) for label in labels}
+    return {k: (float(counts[i, i]), float(counts[i].sum()), float(counts[:, i].sum())) for k, i in places.items()}
