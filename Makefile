@@ -1,0 +1,51 @@
+# make demo   set up, then regenerate all papers at the demo scale
+# make test   set up, then run all checks and tests
+# make report the Snakemake HTML report of the last demo
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+CORES ?= all
+BIN := .venv/bin
+READY := .venv/ready
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help setup demo report test lint clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+setup: $(READY)
+
+# The CPU build of torch comes first and alone, so that nothing else pulls another build in.
+$(READY): requirements.lock pyproject.toml
+	@echo "== setting up .venv with $(PYTHON) (once, a few minutes)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11 demo"; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock 2>> .venv/pip.log || { cat .venv/pip.log; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . 2>> .venv/pip.log || { cat .venv/pip.log; exit 1; }
+	@touch $(READY)
+
+demo: setup
+	@echo "== regenerating all papers at the demo scale: results/demo, logs/demo"
+	@snakemake --unlock --quiet all 2>/dev/null || true
+	@snakemake --cores $(CORES) --quiet rules
+	@echo "== done: results/demo/scoreboard.html; 'make report' makes the whole report"
+
+report: demo
+	@mkdir -p reports/demo
+	@snakemake --report reports/demo/report.html --report-stylesheet workflow/report/style.css --quiet all
+	@echo "== reports/demo/report.html"
+
+test: setup lint
+	@echo "== tests"
+	@pytest
+
+lint: setup
+	@echo "== ruff, mypy, snakemake --lint"
+	@ruff check workflow tests
+	@ruff format --check --quiet workflow tests || { echo "run: ruff format workflow tests"; exit 1; }
+	@mypy
+	@snakemake --lint > .venv/lint.log 2>&1 || { cat .venv/lint.log; exit 1; }
+
+clean:
+	rm -rf results/demo reports/demo logs .snakemake

@@ -1,0 +1,45 @@
+# The papers of WBIR 2022, regenerated: cohort -> fit -> predict + measure -> collect -> exhibits + claims -> report.
+import re
+from pathlib import Path
+
+from snakemake.utils import min_version, validate
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+validate(config, "workflow/schemas/config.schema.yaml")
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/cohorts.smk"
+include: "workflow/rules/fit.smk"
+include: "workflow/rules/predict.smk"
+include: "workflow/rules/exhibits.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/scoreboard.csv",
+        [paper_files(paper) for paper in PAPERS.values()],
+
+
+for slug in PAPERS:
+
+    rule:
+        name:
+            slug
+        input:
+            paper_files(PAPERS[slug]),
+
+
+rule scoreboard:
+    input:
+        f"{RESULTS}/scoreboard.csv",

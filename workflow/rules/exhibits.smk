@@ -1,0 +1,137 @@
+# Collecting, exhibits and claims: one job each per paper.
+LIBRARY = Path(workflow.basedir) / "workflow" / "wbir"
+
+
+def declaration(wildcards):
+    folder = Path(workflow.basedir) / "config" / "papers" / wildcards.paper
+    return [str(path) for path in sorted(folder.iterdir())]
+
+
+def code_of(*names):
+    from wbir.discovery import closure
+
+    return [str(path) for path in closure([LIBRARY / name for name in names])]
+
+
+def unit_files(wildcards):
+    return [f"{RESULTS}/{u.id}/{name}.csv" for u in PAPERS[wildcards.paper].units() for name in ("measurements", "timings")]
+
+
+def unit_galleries(wildcards):
+    return [f"{RESULTS}/{u.id}/gallery" for u in PAPERS[wildcards.paper].units()]
+
+
+def unit_cohorts(wildcards):
+    return sorted({f"{RESULTS}/cohorts/{u.cohort.id}" for u in PAPERS[wildcards.paper].units()})
+
+
+def exhibit_files(paper, kind):
+    """The files of a paper's tables or figures."""
+    suffixes = {"tables": ("csv", "md", "tex", "html"), "figures": ("png", "svg")}[kind]
+    return [f"{RESULTS}/{paper.slug}/{kind}/{i}.{s}" for i in paper.spec.get(kind, ()) for s in suffixes]
+
+
+def paper_files(paper):
+    """Everything that is made for a paper."""
+    claims = [f"{RESULTS}/{paper.slug}/{name}" for name in ("claims.csv", "claims.html", "qc.csv")]
+    return [*exhibit_files(paper, "tables"), *exhibit_files(paper, "figures"), *claims]
+
+
+rule collect:
+    input:
+        units=unit_files,
+        cohorts=unit_cohorts,
+        declaration=declaration,
+        code=code_of("collecting.py"),
+    output:
+        measurements=f"{RESULTS}/{{paper}}/measurements.csv",
+        timings=f"{RESULTS}/{{paper}}/timings.csv",
+        cases=f"{RESULTS}/{{paper}}/cases.csv",
+        qc=f"{RESULTS}/{{paper}}/qc.csv",
+    log:
+        f"logs/{SCALE}/{{paper}}/collect.log",
+    params:
+        choices=choices(None),
+        results=RESULTS,
+    conda:
+        environment("present")
+    shell:
+        "python -m wbir collect {params.choices} {wildcards.paper} --results {params.results} 2> {log}"
+
+
+rule claims:
+    input:
+        measurements=rules.collect.output.measurements,
+        timings=rules.collect.output.timings,
+        cases=rules.collect.output.cases,
+        declaration=declaration,
+        code=code_of("claims.py"),
+    output:
+        claims=f"{RESULTS}/{{paper}}/claims.csv",
+        checks=f"{RESULTS}/{{paper}}/checks.csv",
+        speed=f"{RESULTS}/{{paper}}/claims-speed.csv",
+        speed_checks=f"{RESULTS}/{{paper}}/checks-speed.csv",
+        page=report(
+            f"{RESULTS}/{{paper}}/claims.html",
+            caption="../report/claims.rst",
+            category="{paper}",
+            subcategory="claims",
+            labels={"exhibit": "claims", "shows": "every claim with its verdict"},
+        ),
+    log:
+        f"logs/{SCALE}/{{paper}}/claims.log",
+    params:
+        choices=choices(None),
+        results=RESULTS,
+    conda:
+        environment("present")
+    shell:
+        "python -m wbir claims {params.choices} {wildcards.paper} --results {params.results} 2> {log}"
+
+
+for slug, paper in PAPERS.items():
+
+    rule:
+        name:
+            f"exhibits_{slug}"
+        input:
+            measurements=f"{RESULTS}/{slug}/measurements.csv",
+            timings=f"{RESULTS}/{slug}/timings.csv",
+            cases=f"{RESULTS}/{slug}/cases.csv",
+            galleries=[f"{RESULTS}/{unit.id}/gallery" for unit in paper.units()],
+            cohorts=sorted({f"{RESULTS}/cohorts/{unit.cohort.id}" for unit in paper.units()}),
+            declaration=[str(p) for p in sorted((Path(workflow.basedir) / "config" / "papers" / slug).iterdir())],
+            code=[*map(str, paper.code_of_figures()), *code_of("exhibits.py")],
+        output:
+            [f for f in exhibit_files(paper, "tables") if not f.endswith(".html")],
+            [f for f in exhibit_files(paper, "figures") if not f.endswith(".png")],
+            [
+                report(
+                    f"{RESULTS}/{slug}/tables/{name}.html",
+                    caption="../report/table.rst",
+                    category=slug,
+                    subcategory="tables",
+                    labels={"exhibit": spec["place"], "shows": spec["title"]},
+                )
+                for name, spec in paper.spec.get("tables", {}).items()
+            ],
+            [
+                report(
+                    f"{RESULTS}/{slug}/figures/{name}.png",
+                    caption="../report/figure.rst",
+                    category=slug,
+                    subcategory="figures",
+                    labels={"exhibit": spec["place"], "shows": spec["title"]},
+                )
+                for name, spec in paper.spec.get("figures", {}).items()
+            ],
+        log:
+            f"logs/{SCALE}/{slug}/exhibits.log",
+        params:
+            choices=choices(None),
+            results=RESULTS,
+            paper=slug,
+        conda:
+            environment("present")
+        shell:
+            "python -m wbir exhibit {params.choices} {params.paper} --results {params.results} 2> {log}"

@@ -1,0 +1,30 @@
+# Training: one job per learned method, experiment and seed.
+for unit_id, unit in UNITS.items():
+    if unit.spec["kind"] != "learned":
+        continue
+
+    rule:
+        name:
+            f"fit_{unit_id.replace('/', '_')}"
+        input:
+            code=[str(path) for path in unit.code()],
+            cohort=f"{RESULTS}/cohorts/{unit.cohort.id}",
+        output:
+            model=f"{RESULTS}/{unit_id}/model.pt",
+            history=f"{RESULTS}/{unit_id}/history.csv",
+        log:
+            f"logs/{SCALE}/{unit_id}/fit.log",
+        params:
+            choices=choices(unit.paper),
+            unit=f"--paper {unit.paper} --experiment {unit.experiment} --method {unit.method} --seed {unit.seed}",
+            parameters=str(sorted(unit.parameters.items())),
+            device=config["device"],
+            out=f"{RESULTS}/{unit_id}",
+        threads: unit.spec["threads"]
+        resources:
+            **needs(unit.spec),
+        conda:
+            environment(unit.spec["stack"])
+        shell:
+            "python -m wbir fit {params.choices} {params.unit} --cohort {input.cohort} --device {params.device}"
+            " --out {params.out} 2> {log}"

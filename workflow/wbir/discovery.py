@@ -1,0 +1,93 @@
+"""What is here: methods, cohorts, figure kinds and papers are found by file name; their literals are read without importing them."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from wbir.errors import InputError
+
+PACKAGE = Path(__file__).parent
+WORKFLOW = PACKAGE.parent
+REPOSITORY = WORKFLOW.parent
+
+
+def modules(room: str) -> dict[str, Path]:
+    """The files of a room (`methods`, `cohorts`, `figures`) by name; names with a leading underscore do not count."""
+    return {path.stem: path for path in sorted((PACKAGE / room).glob("[!_]*.py"))}
+
+
+@functools.lru_cache(maxsize=None)
+def read_literal(path: Path, name: str) -> dict[str, Any]:
+    """The literal assigned to `name` at the top of a file, read with `ast`: nothing is imported.
+
+    Raises InputError where the file has no such literal.
+    """
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
+            return ast.literal_eval(node.value)
+    raise InputError(f"a literal {name} = {{...}} in {path.name}", "none", "see docs/adding-a-paper.md")
+
+
+def describe(room: str, name: str) -> dict[str, Any]:
+    """The SPEC of a method or the COHORT of a cohort. Raises InputError for an unknown name."""
+    found = modules(room)
+    if name not in found:
+        raise InputError(f"one of the {room}: {', '.join(found)}", repr(name), f"add {room}/{name}.py or correct the name")
+    return read_literal(found[name], {"methods": "SPEC", "cohorts": "COHORT", "figures": "KIND"}[room])
+
+
+def closure(paths: Iterable[Path]) -> list[Path]:
+    """The files of this library that the given files import, directly or not, themselves included (sorted).
+
+    Rules list them as inputs: Snakemake does not see that an imported module changed.
+    """
+    todo, seen = [Path(p) for p in paths], set()
+    while todo:
+        path = todo.pop()
+        if path not in seen:
+            seen.add(path)
+            todo.extend(_imports(path))
+    return sorted(seen)
+
+
+@functools.lru_cache(maxsize=None)
+def _imports(path: Path) -> tuple[Path, ...]:
+    found: set[Path] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        found.update(file for name in names if name.split(".")[0] == PACKAGE.name for file in _files(name))
+    return tuple(found)
+
+
+def _files(module: str) -> list[Path]:
+    base = WORKFLOW.joinpath(*module.split("."))
+    return [p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()]
+
+
+def digest(paths: Iterable[Path]) -> str:
+    """SHA-256 over the contents of files, in order of their names."""
+    total = hashlib.sha256()
+    for path in sorted(paths, key=lambda p: p.as_posix()):
+        total.update(path.name.encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()
+
+
+def merge_parameters(what: str, defaults: dict[str, Any], *overrides: dict[str, Any]) -> dict[str, Any]:
+    """Defaults with overrides laid on; an unknown key is an InputError."""
+    merged = dict(defaults)
+    for override in overrides:
+        unknown = sorted(set(override) - set(defaults))
+        if unknown:
+            raise InputError(f"parameters of {what} among {sorted(defaults)}", f"{unknown}", "correct the key")
+        merged.update(override)
+    return merged

@@ -1,0 +1,1 @@
+"""Figure kinds, one per file: a literal KIND and `draw(subfigure, results, **options)`."""

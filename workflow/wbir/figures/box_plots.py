@@ -1,0 +1,60 @@
+"""Box plots of a metric: groups side by side, a box per method (or per value of an attribute) in each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wbir.figures._drawing import colour
+from wbir.results import PaperResults
+
+if TYPE_CHECKING:
+    from matplotlib.figure import SubFigure
+
+KIND = {
+    "shows": "box plots of a metric over cases, every case as a dot",
+    "options": {
+        "select": "experiment, metric and what else pins the measurements",
+        "groups": "{by: label|method|attribute, items: {key: name}}: side by side",
+        "boxes": "{by: method|attribute|label, items: {key: name}}: coloured, within a group",
+        "ylabel": "label of the value axis, with its unit",
+        "colours": "colours of the boxes, in order (default: the house's)",
+    },
+}
+
+
+def draw(
+    subfigure: SubFigure,
+    results: PaperResults,
+    *,
+    select: Mapping[str, Any],
+    groups: Mapping[str, Any],
+    boxes: Mapping[str, Any],
+    ylabel: str,
+    colours: Sequence[str] = (),
+) -> None:
+    """Draw the boxes: median, quartiles, whiskers of 1.5 interquartile ranges."""
+    axes = subfigure.subplots()
+    table = results.select({"label": "*", **select})
+    group_items, box_items = dict(groups["items"]), dict(boxes["items"])
+    width = 0.8 / len(box_items)
+    for b, (box, name) in enumerate(box_items.items()):
+        paint = colours[b] if colours else colour(b)
+        for g, group in enumerate(group_items):
+            rows = table[(table[groups["by"]].astype(str) == str(group)) & (table[boxes["by"]].astype(str) == str(box))]
+            values = rows["value"].dropna().to_numpy()
+            if not len(values):
+                continue
+            place = g + (b - (len(box_items) - 1) / 2) * width
+            drawn = axes.boxplot(values, positions=[place], widths=0.8 * width, patch_artist=True, showfliers=False)
+            drawn["boxes"][0].set(facecolor=paint, alpha=0.35, edgecolor=paint)
+            drawn["medians"][0].set(color=paint, linewidth=2)
+            axes.plot(np.full(len(values), place), values, "o", color=paint, markersize=3)
+        axes.plot([], [], "s", color=paint, label=name)
+    axes.set_xticks(range(len(group_items)), list(group_items.values()))
+    axes.set_xlim(-0.6, len(group_items) - 0.4)
+    axes.set_ylabel(ylabel)
+    if len(box_items) > 1:
+        axes.legend(loc="best", fontsize=8)

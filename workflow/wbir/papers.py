@@ -1,0 +1,228 @@
+"""Papers as declarations: `config/papers/<NN-slug>/paper.yaml` read, checked and turned into units of work.
+
+No paper-specific branch stands here; a paper is data.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wbir.discovery import PACKAGE, REPOSITORY, WORKFLOW, closure, describe, merge_parameters, modules
+from wbir.errors import InputError
+
+PAPERS = REPOSITORY / "config" / "papers"
+SCALES = ("demo", "bench", "paper")
+UNASKED_SOURCES = ("simulated", "package")  # need no data site: they run without being asked for
+
+
+@dataclass(frozen=True)
+class CohortPlan:
+    """A cohort as a paper asks for it: a builder with its parameters. `id` names its folder."""
+
+    id: str
+    builder: str
+    source: str
+    own_data: bool
+    seed: int
+    data: str
+    parameters: Mapping[str, Any]
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        return describe("cohorts", self.builder)
+
+    @property
+    def available(self) -> bool:
+        """Whether its data may be had: simulated, carried by a package, asked for, or pointed to."""
+        return self.source in UNASKED_SOURCES or bool(self.data) or self.source == "public"
+
+    def code(self) -> list[Path]:
+        return closure([modules("cohorts")[self.builder]])
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A metric of an experiment: its function, the direction it looks at, the name it is filed under."""
+
+    metric: str
+    of: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One method with one seed on one experiment's cohort: what `fit` and `predict` work on."""
+
+    paper: str
+    experiment: str
+    method: str
+    seed: int
+    use: str
+    parameters: Mapping[str, Any]
+    measures: tuple[Measure, ...]
+    gallery: int
+    cohort: CohortPlan
+
+    @property
+    def id(self) -> str:
+        """`paper/experiment/method/seed`: the unit's folder below `results/<scale>/`."""
+        return f"{self.paper}/{self.experiment}/{self.method}/{self.seed}"
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        return describe("methods", self.use)
+
+    def code(self) -> list[Path]:
+        """The files whose change must rerun this unit: the method, the measures, and all that they import."""
+        measures = [p for p in (PACKAGE / "measures").glob("*.py") if p.stem != "statistics"]
+        return closure([modules("methods")[self.use], PACKAGE / "predicting.py", *measures])
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper's declaration at one scale with the user's choice of data."""
+
+    slug: str
+    scale: str
+    spec: Mapping[str, Any]
+    sources: Mapping[str, str]
+    data: Mapping[str, str]
+
+    def cohort(self, name: str) -> CohortPlan:
+        """The plan of a cohort named in the paper's `cohorts`, or of the builder of that name."""
+        local = self.spec.get("cohorts", {}).get(name)
+        entry = local or {"use": name}
+        spec = describe("cohorts", entry["use"])
+        identity = f"{self.slug}.{name}" if local else name
+        data = str(self.data.get(spec.get("dataset", entry["use"]), ""))
+        source = self.sources.get(identity) or self.sources.get(name) or entry.get("source")
+        if source is None:
+            source = "local" if data and "local" in spec["sources"] and spec["sources"][0] == "public" else ""
+            source = source or self._unasked(spec)
+        if source not in spec["sources"]:
+            raise InputError(f"a source of cohort {name} among {spec['sources']}", repr(source), "correct `sources`")
+        parameters = merge_parameters(f"cohort {name}", spec["parameters"], *self._layers(entry))
+        return CohortPlan(
+            id=identity,
+            builder=entry["use"],
+            source=source,
+            own_data=bool(entry.get("own_data", False)),
+            seed=int(entry.get("seed", 0)),
+            data=data,
+            parameters=parameters,
+        )
+
+    @staticmethod
+    def _unasked(spec: Mapping[str, Any]) -> str:
+        """The first source that runs unasked; where there is none, `local`, which waits for the user's folder."""
+        return next((s for s in spec["sources"] if s in UNASKED_SOURCES), "local")
+
+    def _layers(self, entry: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        return entry.get("with", {}), entry.get(self.scale, {})
+
+    def method(self, name: str) -> dict[str, Any]:
+        """The entry of a method; a name that the paper does not define is the method file of that name."""
+        return self.spec["methods"].get(name, {"use": name})
+
+    def title(self, method: str) -> str:
+        entry = self.method(method)
+        return entry.get("title") or (method if method in self.spec["methods"] else describe("methods", entry["use"])["title"])
+
+    def experiments(self) -> list[str]:
+        """The experiments of this scale whose data may be had."""
+        return [name for name in self.spec["experiments"] if self.why_not(name) is None]
+
+    def why_not(self, experiment: str) -> str | None:
+        """Why an experiment does not run here, in words, or None."""
+        entry = self.spec["experiments"][experiment]
+        if self.scale not in entry.get("scales", SCALES):
+            return f"not part of the {self.scale} scale"
+        plan = self.cohort(entry["cohort"])
+        if not plan.available:
+            dataset = plan.spec.get("dataset", plan.builder)
+            return f"needs the data set {dataset}: --config 'data={{{dataset}: FOLDER}}'"
+        return None
+
+    def units(self) -> list[Unit]:
+        """All units of the runnable experiments."""
+        return [
+            self.unit(experiment, method, seed)
+            for experiment in self.experiments()
+            for method in self.spec["experiments"][experiment]["methods"]
+            for seed in self.spec["experiments"][experiment].get("seeds", [0])
+        ]
+
+    def unit(self, experiment: str, method: str, seed: int) -> Unit:
+        """One unit. Raises InputError for a name that the paper does not have."""
+        entry = self.spec["experiments"].get(experiment)
+        if entry is None or method not in entry["methods"]:
+            known = {k: v["methods"] for k, v in self.spec["experiments"].items()}
+            raise InputError(f"an experiment and a method of {self.slug} among {known}", f"{experiment}/{method}", "correct it")
+        use = self.method(method)
+        spec = describe("methods", use["use"])
+        parameters = merge_parameters(f"method {method}", spec["parameters"], *self._layers(use))
+        return Unit(
+            paper=self.slug,
+            experiment=experiment,
+            method=method,
+            seed=seed,
+            use=use["use"],
+            parameters=parameters,
+            measures=tuple(parse_measure(m) for m in entry["measures"]),
+            gallery=int(entry.get("gallery", 1)),
+            cohort=self.cohort(entry["cohort"]),
+        )
+
+    def code_of_figures(self) -> list[Path]:
+        """The figure kinds that the paper draws with, and all that they import."""
+        kinds = {panel["kind"] for figure in self.spec.get("figures", {}).values() for panel in figure["panels"]}
+        known = modules("figures")
+        unknown = sorted(kinds - set(known))
+        if unknown:
+            raise InputError(f"figure kinds of {self.slug} among {sorted(known)}", f"{unknown}", "add figures/<kind>.py")
+        return closure([known[kind] for kind in sorted(kinds)])
+
+
+def parse_measure(entry: str | Mapping[str, Any]) -> Measure:
+    """`dice`, or `{metric: dice, of: inverse, as: inverse_dice}`."""
+    full = {"metric": entry} if isinstance(entry, str) else entry
+    of = full.get("of", "forward")
+    default = full["metric"] if of == "forward" else f"inverse_{full['metric']}"
+    return Measure(full["metric"], of, full.get("as", default))
+
+
+def slugs() -> list[str]:
+    """The papers that are declared, in order."""
+    return sorted(path.parent.name for path in PAPERS.glob("*/paper.yaml"))
+
+
+def load_paper(
+    slug: str, scale: str, sources: Mapping[str, str] | None = None, data: Mapping[str, str] | None = None
+) -> Paper:
+    """Read and check a paper. Raises InputError for an unknown paper or scale and for a declaration that breaks the schema."""
+    if scale not in SCALES:
+        raise InputError(f"a scale among {SCALES}", repr(scale), "correct `scale`")
+    if slug not in slugs():
+        raise InputError(f"a paper among {', '.join(slugs()) or 'none'}", repr(slug), "correct the name or add its folder")
+    return Paper(slug, scale, _read(PAPERS / slug / "paper.yaml"), sources or {}, data or {})
+
+
+@functools.lru_cache(maxsize=None)
+def _read(path: Path) -> Mapping[str, Any]:
+    import yaml
+    from jsonschema import Draft202012Validator
+
+    try:
+        spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise InputError(f"YAML in {path.parent.name}/paper.yaml", " ".join(str(error).split()), "correct it") from error
+    schema = yaml.safe_load((WORKFLOW / "schemas" / "paper.schema.yaml").read_text(encoding="utf-8"))
+    fault = next(iter(sorted(Draft202012Validator(schema).iter_errors(spec), key=lambda e: list(map(str, e.path)))), None)
+    if fault is not None:
+        place = "/".join(map(str, fault.path)) or "the top"
+        raise InputError(f"{path.parent.name}/paper.yaml to follow its schema at {place}", fault.message, "correct it")
+    return spec

@@ -1,0 +1,174 @@
+"""Running one unit: a method with a seed over the cases of a cohort, measured as it goes.
+
+Each finished case is kept beside the output until the unit is whole, so that a killed run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import math
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wbir.cases import Case, Cohort, Prediction
+from wbir.discovery import digest
+from wbir.errors import InputError
+from wbir.files import write_json, write_rows, written_whole
+from wbir.papers import Unit
+from wbir.provenance import json_digest, manifest
+
+COLUMNS = ("paper", "experiment", "case", "method", "seed", "metric", "label", "value", "unit", "status")
+log = logging.getLogger("wbir")
+
+
+def run_unit(unit: Unit, cohort_folder: Path, out: Path, *, device: str, model: Path | None = None) -> None:
+    """Predict and measure every test case; write measurements.csv, timings.csv, gallery/ and manifest.json into `out`.
+
+    A case that fails becomes a row with a status; the others go on. Raises InputError for an unknown metric or an
+    unreadable cohort.
+    """
+    started = time.perf_counter()
+    cohort = Cohort.open(cohort_folder)
+    cohort = cohort.select(split="test")
+    measures = _functions(unit)
+    predict = _predictor(unit, device, model)
+    kept = _checkpoint_folder(unit, cohort_folder, out)
+    records = []
+    for number, row in enumerate(cohort.rows, 1):
+        record = _load_record(kept, row["case"])
+        if record is None:
+            record = _run_case(unit, cohort, row["case"], predict, measures, kept, store=number <= unit.gallery)
+        log.info("[%d/%d] %s %s: %s (%.1f s)", number, len(cohort), unit.id, row["case"], record["status"], record["seconds"])
+        records.append(record)
+    _write_tables(unit, records, out)
+    _gather_gallery(kept, out)
+    what = {"unit": unit.id, "method": unit.use, "parameters": dict(unit.parameters), "seed": unit.seed, "cases": len(records)}
+    what |= {"cohort": asdict(unit.cohort) | {"data": ""}, "measures": [m.name for m in unit.measures]}
+    what["failed"] = [f"{r['case']}: {r['status']}" for r in records if r["status"] != "ok"]
+    write_json(out / "manifest.json", manifest(what, device=device, seconds=time.perf_counter() - started))
+    shutil.rmtree(kept, ignore_errors=True)
+
+
+def _functions(unit: Unit) -> dict[str, tuple[Any, str]]:
+    from wbir.measures.base import discover
+
+    known = discover()
+    unknown = sorted({m.metric for m in unit.measures} - set(known))
+    if unknown:
+        raise InputError(f"metrics among {', '.join(known)}", f"{unknown}", "correct `measures` or add the metric")
+    return {m.name: (known[m.metric], m.of) for m in unit.measures}
+
+
+def _predictor(unit: Unit, device: str, model: Path | None) -> Callable[[Case], Prediction]:
+    module = importlib.import_module(f"wbir.methods.{unit.use}")
+    options = dict(unit.parameters) | {"seed": unit.seed, "device": device}
+    if unit.spec["kind"] == "learned":
+        if model is None:
+            raise InputError(f"a trained model for {unit.method}", "none", "run `wbir fit` and give --model")
+        options["model"] = model
+    return lambda case: module.predict(case, **options)
+
+
+def _checkpoint_folder(unit: Unit, cohort_folder: Path, out: Path) -> Path:
+    """A folder beside the output whose name changes with all that determines the result."""
+    state = {
+        "parameters": dict(unit.parameters),
+        "measures": [asdict(m) for m in unit.measures],
+        "code": digest(unit.code()),
+        "cohort": digest([cohort_folder / "manifest.csv", cohort_folder / "card.json"]),
+    }
+    kept = out.parent / f".{out.name}.{json_digest(state)[:12]}.cases"
+    for stale in out.parent.glob(f".{out.name}.*.cases"):
+        if stale != kept:
+            shutil.rmtree(stale, ignore_errors=True)
+    kept.mkdir(parents=True, exist_ok=True)
+    return kept
+
+
+def _load_record(kept: Path, case: str) -> dict[str, Any] | None:
+    path = kept / f"{case}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _run_case(
+    unit: Unit, cohort: Cohort, case_id: str, predict: Callable[[Case], Prediction], measures: Mapping[str, Any], kept: Path, store: bool
+) -> dict[str, Any]:
+    """Predict and measure one case into a record, kept on disk before it is returned."""
+    record: dict[str, Any] = {"case": case_id, "status": "ok", "rows": [], "times": [], "seconds": math.nan}
+    try:
+        case = cohort.case(case_id)
+        started = time.perf_counter()
+        prediction = predict(case)
+        record["seconds"] = time.perf_counter() - started
+        record["times"].append(("seconds", "", record["seconds"], "s"))
+        record["rows"], own_times = _measure(case, prediction, measures)
+        record["times"] += own_times
+        if store:
+            _store(kept / f"{case_id}.npz", prediction)
+    except Exception as error:  # a failing case must not take the others with it; it is shown in every table
+        log.exception("%s %s failed", unit.id, case_id)
+        record["status"] = f"failed: {type(error).__name__}: {' '.join(str(error).split())}"[:300]
+    write_json(kept / f"{case_id}.json", record)
+    return record
+
+
+def _measure(case: Case, prediction: Prediction, measures: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+    """The rows `(metric, label, value, unit)` of a case and those of its times."""
+    from wbir.measures.base import Evaluation
+
+    forward = Evaluation(case, prediction)
+    backward: Evaluation | None = None
+    rows: list[Any] = []
+    for name, (metric, of) in measures.items():
+        if of == "inverse" and backward is None:
+            backward = forward.inverse()
+        value = metric(forward if of == "forward" else backward)
+        labelled = value if isinstance(value, Mapping) else {"": value}
+        rows += [(name, str(label), float(number), metric.unit) for label, number in labelled.items()]
+    times = [(r.metric, r.label, float(r.value), r.unit) for r in prediction.readings if r.speed]
+    rows += [(r.metric, r.label, float(r.value), r.unit) for r in prediction.readings if not r.speed]
+    return rows, times
+
+
+def _store(target: Path, prediction: Prediction) -> None:
+    """Keep a prediction for figures: its maps, its own warped image and its further arrays."""
+    named = {name: getattr(prediction, name) for name in ("displacement", "inverse", "matrix", "warped")}
+    arrays = {name: np.asarray(array) for name, array in named.items() if array is not None}
+    arrays |= {name: np.asarray(array) for name, array in prediction.arrays.items()}
+    with written_whole(target) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+
+
+def _write_tables(unit: Unit, records: Iterable[Mapping[str, Any]], out: Path) -> None:
+    rows: list[dict[str, Any]] = []
+    times: list[dict[str, Any]] = []
+    for record in records:
+        base = {"paper": unit.paper, "experiment": unit.experiment, "case": record["case"], "method": unit.method, "seed": unit.seed}
+        base["status"] = record["status"]
+        found = record["rows"] or [(m.name, "", math.nan, "") for m in unit.measures]
+        rows += [base | _cells(*row) for row in found]
+        times += [base | _cells(*row) for row in record["times"]]
+    write_rows(out / "measurements.csv", rows, COLUMNS)
+    write_rows(out / "timings.csv", times, COLUMNS)
+
+
+def _cells(metric: str, label: str, value: float, unit: str) -> dict[str, str]:
+    """A measurement's cells; ten significant digits, and an empty cell for what is undefined."""
+    return {"metric": metric, "label": label, "value": "" if math.isnan(value) else f"{value:.10g}", "unit": unit}
+
+
+def _gather_gallery(kept: Path, out: Path) -> None:
+    """Move what was kept for figures into `out/gallery`."""
+    gallery = out / "gallery"
+    shutil.rmtree(gallery, ignore_errors=True)
+    gallery.mkdir(parents=True)
+    for path in sorted(kept.glob("*.npz")):
+        path.replace(gallery / path.name)

@@ -1,0 +1,100 @@
+"""Reading a paper's results: what tables, figures and claims see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wbir.cases import Case, Cohort
+from wbir.errors import InputError
+from wbir.papers import PAPERS, Paper, Unit
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class PaperResults:
+    """The collected measurements of a paper, joined with the attributes of the cases, and the galleries of its units."""
+
+    def __init__(self, paper: Paper, results: Path) -> None:
+        self.paper, self.results = paper, Path(results)
+        self.folder = self.results / paper.slug
+
+    @cached_property
+    def measurements(self) -> pandas.DataFrame:
+        """The long table; a column per attribute of the cases beside those of the schema; value is a float (NaN: undefined)."""
+        return self._joined("measurements.csv")
+
+    @cached_property
+    def timings(self) -> pandas.DataFrame:
+        """As `measurements`, for times (other bytes in every run)."""
+        return self._joined("timings.csv")
+
+    def _joined(self, name: str) -> pandas.DataFrame:
+        import pandas
+
+        path = self.folder / name
+        if not path.is_file():
+            raise InputError(f"collected results at {path}", "no such file", "run `wbir collect` first")
+        text = {c: str for c in ("paper", "experiment", "case", "method", "metric", "label", "unit", "status")}
+        table = pandas.read_csv(path, dtype=text, keep_default_na=False, na_values={"value": [""]})
+        cases = pandas.read_csv(self.folder / "cases.csv", dtype=str, keep_default_na=False)
+        if cases.empty:
+            return table
+        wide = cases.pivot(index=["experiment", "case"], columns="attribute", values="value").reset_index()
+        return table.merge(wide, on=["experiment", "case"], how="left")
+
+    @cached_property
+    def reported(self) -> list[dict[str, str]]:
+        """Every number that the paper prints, with its place."""
+        import pandas
+
+        path = PAPERS / self.paper.slug / "reported.csv"
+        return pandas.read_csv(path, dtype=str, keep_default_na=False).to_dict("records") if path.is_file() else []
+
+    def select(self, wanted: Mapping[str, Any], *, speed: bool = False) -> pandas.DataFrame:
+        """The rows that match a selection (experiment, metric, method, label, case, `where` of attributes).
+
+        A `label` that the selection does not name is the case as a whole (label ""); `label: "*"` is any.
+        """
+        table = self.timings if speed else self.measurements
+        conditions = {k: wanted[k] for k in ("experiment", "metric", "method", "case") if wanted.get(k) is not None}
+        conditions |= dict(wanted.get("where", {}))
+        label = str(wanted.get("label", ""))
+        if label != "*":
+            conditions["label"] = label
+        for column, value in conditions.items():
+            if column not in table:
+                return table.iloc[:0]
+            allowed = [str(v) for v in value] if isinstance(value, list) else [str(value)]
+            table = table[table[column].isin(allowed)]
+        return table
+
+    def unit(self, experiment: str, method: str) -> Unit:
+        """The unit of a method with the experiment's first seed."""
+        seed = self.paper.spec["experiments"][experiment].get("seeds", [0])[0]
+        return self.paper.unit(experiment, method, seed)
+
+    def cohort(self, experiment: str) -> Cohort:
+        plan = self.paper.cohort(self.paper.spec["experiments"][experiment]["cohort"])
+        return Cohort.open(self.results / "cohorts" / plan.id)
+
+    def case(self, experiment: str, case: str | None = None) -> Case:
+        """A case of an experiment's cohort; the first one by default."""
+        cohort = self.cohort(experiment)
+        return cohort.case(case or cohort.rows[0]["case"])
+
+    def gallery(self, experiment: str, method: str, case: str) -> dict[str, np.ndarray]:
+        """What a method kept of a case: displacement, inverse, matrix, warped, and its own arrays.
+
+        Raises InputError where nothing was kept.
+        """
+        path = self.results / self.unit(experiment, method).id / "gallery" / f"{case}.npz"
+        if not path.is_file():
+            raise InputError(f"a gallery file of {method} for case {case}", "none", "raise `gallery` or see the unit's log")
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
