@@ -56,7 +56,7 @@ def sobolev_smooth(x: Tensor, alpha: float, gamma: float = 1.0, power: float = 1
 
 
 def gaussian_pyramid(image: Tensor, levels: int, *, factor: float = 2.0) -> list[Tensor]:
-    """`levels` images `(B, C, *spatial)`, coarsest first, the image itself last, each `factor` smaller than the next."""
+    """`levels` images `(B, C, *spatial)`, coarsest first, the image itself last; `factor` from one to the next."""
     pyramid = [image]
     for _ in range(levels - 1):
         pyramid.insert(0, downsample(pyramid[0], factor))

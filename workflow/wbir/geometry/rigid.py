@@ -88,8 +88,9 @@ def about_centre(
 ) -> Tensor:
     """The homogeneous map `x -> c + linear (x - c) + translation` about the centre `c = (shape - 1) / 2`.
 
-    linear: `(..., dim, dim)`. translation: `(..., dim)` or None for none. Voxel to voxel. Without `spacing` both are in voxels; with it
+    linear: `(..., dim, dim)`. translation: `(..., dim)` or None for none. Without `spacing` both are in voxels; with it
     (mm per voxel along each axis) both are in millimetres along the array axes, so that a rotation is one in the world.
+    The result takes voxels to voxels either way.
     """
     dim = len(shape)
     if linear.shape[-2:] != (dim, dim):

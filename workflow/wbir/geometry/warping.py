@@ -73,8 +73,8 @@ def _check_arguments(image: Tensor, coordinates: Tensor, dim: int, mode: str, pa
 def normalised_scale(shape: Sequence[int], like: Tensor) -> Tensor:
     """`2 / n` for each axis, shaped to broadcast over `like` `(B, dim, *out)`.
 
-    Voxel x is the normalised coordinate `(2x + 1) / n - 1` of grid_sample's align_corners=False. It names the same point
-    as `2x / (n - 1) - 1` does with True, and is right for an axis of one voxel too.
+    Voxel x is the normalised coordinate `(2x + 1) / n - 1` of grid_sample's align_corners=False. It names the same
+    point as `2x / (n - 1) - 1` does with True, and is right for an axis of one voxel too.
     """
     sizes = torch.tensor(list(shape), device=like.device, dtype=like.dtype)
     return (2 / sizes).view(1, -1, *(1,) * (like.ndim - 2))
