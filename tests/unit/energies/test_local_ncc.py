@@ -93,3 +93,13 @@ def test_refuses_even_windows_and_other_grids() -> None:
         local_ncc(fixed, moving, 4)
     with pytest.raises(InputError, match="shape"):
         local_ncc(fixed, moving[..., :5], 3)
+
+
+@pytest.mark.parametrize("slab", [1, 300])
+def test_working_slab_by_slab_changes_nothing(monkeypatch: pytest.MonkeyPatch, slab: int) -> None:
+    fixed, moving = (image.requires_grad_() for image in pair((2, 1, 23, 6, 7)))
+    whole = local_ncc(fixed, moving, 5)
+    expected = torch.autograd.grad(whole, (fixed, moving))
+    monkeypatch.setattr("wbir.energies.local_ncc.SLAB", slab)
+    torch.testing.assert_close(local_ncc(fixed, moving, 5), whole)
+    torch.testing.assert_close(torch.autograd.grad(local_ncc(fixed, moving, 5), (fixed, moving)), expected)

@@ -84,3 +84,14 @@ def test_thin_grids() -> None:
 def test_refuses_a_field_with_the_wrong_number_of_components(energy) -> None:
     with pytest.raises(InputError, match="field"):
         energy(torch.zeros(1, 2, 4, 4, 4))
+
+
+@pytest.mark.parametrize("energy", [diffusion, bending])
+@pytest.mark.parametrize("slab", [1, 400])
+def test_working_slab_by_slab_changes_nothing(monkeypatch: pytest.MonkeyPatch, energy, slab: int) -> None:
+    field = random_field((9, 5, 6), batch=2).requires_grad_()
+    whole = energy(field)
+    (expected,) = torch.autograd.grad(whole, field)
+    monkeypatch.setattr("wbir.energies.regularity.SLAB", slab)
+    torch.testing.assert_close(energy(field), whole)
+    torch.testing.assert_close(torch.autograd.grad(energy(field), field)[0], expected)

@@ -19,6 +19,7 @@ from torch.nn.functional import pad
 
 from wbir.errors import InputError
 
+SLAB = 1 << 18  # numbers worked on at a time on a CPU: what its cache holds
 EPSILON = 1e-5  # variance of intensity (images in [0, 1]) below which a window counts as flat
 
 
@@ -81,8 +82,22 @@ class _LocalNCC(torch.autograd.Function):
 
 def box_sum(image: Tensor, window: int) -> Tensor:
     """The sum over a cube of `window` (odd) voxels about each voxel, zero outside: same shape `(B, C, *spatial)`."""
-    dim, radius = image.ndim - 2, window // 2
-    current = pad(image, (radius, radius) * dim)
+    if image.device.type != "cpu":
+        return _box_sum(image, window, 0, image.shape[2])
+    total = torch.empty_like(image)
+    step = max(window, SLAB // image[:, :, 0].numel())
+    for start in range(0, image.shape[2], step):
+        stop = min(start + step, image.shape[2])
+        total[:, :, start:stop] = _box_sum(image, window, start, stop)
+    return total
+
+
+def _box_sum(image: Tensor, window: int, start: int, stop: int) -> Tensor:
+    """`box_sum` at the planes `start` to `stop` of the first spatial axis."""
+    radius, planes = window // 2, image.shape[2]
+    low, high = start - radius, stop + radius
+    inside = image[:, :, max(low, 0) : min(high, planes)]
+    current = pad(inside, (radius, radius) * (image.ndim - 3) + (max(-low, 0), max(high - planes, 0)))
     for axis in range(2, image.ndim):
         current = _running_sum(current, axis, window)
     return current

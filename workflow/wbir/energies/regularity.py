@@ -7,6 +7,7 @@ voxels, and a field `u(x) = A x` has exactly `diffusion = ||A||_F^2` and `bendin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from wbir.errors import InputError
 
+SLAB = 1 << 18  # numbers worked on at a time on a CPU: what its cache holds
 Term = tuple[tuple[int, ...], float]  # axes to difference along, one after the other, and a weight
 
 
@@ -68,17 +70,10 @@ class _SquaredDifferences(torch.autograd.Function):
     def forward(ctx: Any, field: Tensor, terms: Sequence[Term]) -> Tensor:
         total = field.new_zeros(())
         gradient = torch.zeros_like(field) if ctx.needs_input_grad[0] else None
-        for axes, weight in terms:
-            difference = field.detach()
-            for axis in axes:
-                difference = difference.diff(dim=axis + 2)
-            if difference.numel() == 0:
-                continue
-            factor = weight * field.shape[1] / difference.numel()
-            flat = difference.reshape(-1)
-            total += factor * torch.dot(flat, flat)
-            if gradient is not None:
-                _add_adjoint(gradient, difference, axes, 2.0 * factor)
+        step = max(1, SLAB // field[:, :, 0].numel()) if field.device.type == "cpu" else field.shape[2]
+        for start in range(0, field.shape[2], step):
+            for axes, weight in terms:
+                total += _add_term(field.detach(), gradient, axes, weight, (start, start + step))
         ctx.gradient = gradient
         return total
 
@@ -86,6 +81,25 @@ class _SquaredDifferences(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None]:
         return outer[0] * ctx.gradient, None
+
+
+def _add_term(
+    field: Tensor, gradient: Tensor | None, axes: Sequence[int], weight: float, planes: tuple[int, int]
+) -> Tensor | float:
+    """One term's value over the differences that start at these planes of the first axis; adds their gradient."""
+    sizes = [n - axes.count(axis) for axis, n in enumerate(field.shape[2:])]
+    count = min(planes[1], sizes[0]) - planes[0]
+    if count <= 0 or min(sizes) <= 0:
+        return 0.0
+    depth = count + axes.count(0)
+    difference = field.narrow(2, planes[0], depth)
+    for axis in axes:
+        difference = difference.diff(dim=axis + 2)
+    factor = weight / (field.shape[0] * math.prod(sizes))
+    if gradient is not None:
+        _add_adjoint(gradient.narrow(2, planes[0], depth), difference, axes, 2.0 * factor)
+    flat = difference.reshape(-1)
+    return factor * torch.dot(flat, flat)
 
 
 def _add_adjoint(target: Tensor, difference: Tensor, axes: Sequence[int], factor: float) -> None:
