@@ -52,7 +52,7 @@ rule collect:
         f"logs/{SCALE}/{{paper}}/collect.log",
     params:
         choices=choices(None),
-        results=RESULTS,
+        results=lambda wildcards, output: Path(output[0]).parents[1],
     conda:
         environment("present")
     shell:
@@ -82,7 +82,7 @@ rule claims:
         f"logs/{SCALE}/{{paper}}/claims.log",
     params:
         choices=choices(None),
-        results=RESULTS,
+        results=lambda wildcards, output: Path(output[0]).parents[1],
     conda:
         environment("present")
     shell:
@@ -129,7 +129,7 @@ for slug, paper in PAPERS.items():
             f"logs/{SCALE}/{slug}/exhibits.log",
         params:
             choices=choices(None),
-            results=RESULTS,
+            results=lambda wildcards, output: Path(output[0]).parents[2],
             paper=slug,
         conda:
             environment("present")

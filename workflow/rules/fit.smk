@@ -19,7 +19,7 @@ for unit_id, unit in UNITS.items():
             unit=f"--paper {unit.paper} --experiment {unit.experiment} --method {unit.method} --seed {unit.seed}",
             parameters=str(sorted(unit.parameters.items())),
             device=config["device"],
-            out=f"{RESULTS}/{unit_id}",
+            out=lambda wildcards, output: Path(output.model).parent,
         threads: unit.spec["threads"]
         resources:
             **needs(unit.spec),

@@ -55,7 +55,7 @@ for stack in STACKS:
             state=unit_state,
             model=lambda wildcards, input: f"--model {input.model}" if input.model else "",
             device=config["device"],
-            out=f"{RESULTS}/{{unit}}",
+            out=lambda wildcards, output: Path(output.measurements).parent,
         threads: lambda wildcards: UNITS[wildcards.unit].spec["threads"]
         resources:
             mem_mb=lambda wildcards, attempt: UNITS[wildcards.unit].spec["mem_mb"] * attempt,

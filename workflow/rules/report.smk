@@ -16,7 +16,7 @@ rule write_scoreboard:
         f"logs/{SCALE}/scoreboard.log",
     params:
         scale=SCALE,
-        results=RESULTS,
+        results=lambda wildcards, output: Path(output.table).parent,
     conda:
         environment("present")
     shell:

@@ -97,8 +97,8 @@ def _quantity(results: PaperResults, wanted: Mapping[str, Any], entry: Mapping[s
 def _interval(values: np.ndarray) -> tuple[float, float]:
     from wbir.measures.statistics import bootstrap_interval
 
-    low, high = bootstrap_interval(values, seed=0)
-    return float(low), float(high)
+    interval = bootstrap_interval(values, seed=0)
+    return interval.low, interval.high
 
 
 def _value(results: PaperResults, check: Mapping[str, Any], speed: bool) -> list[Outcome]:
@@ -168,7 +168,7 @@ def _paired(what: str, gains: np.ndarray, check: Mapping[str, Any]) -> Outcome:
     if not len(gains):
         return _not_run(what)
     mean, (low, high) = float(gains.mean()), _interval(gains)
-    p = float(paired_wilcoxon(gains, np.zeros_like(gains), alternative="greater"))
+    p = paired_wilcoxon(gains, np.zeros_like(gains), alternative="greater").p
     enough = len(gains) >= MINIMUM_N
     if "within" in check:
         margin = float(check["within"])
@@ -220,7 +220,8 @@ def _trend(results: PaperResults, check: Mapping[str, Any], speed: bool) -> list
     means = rows.groupby("level")["value"].mean()
     if len(means) < 2:
         return [_not_run(_name(check))]
-    rho, p = (float(v) for v in spearman(rows["level"].to_numpy(), rows["value"].to_numpy()))
+    correlation = spearman(rows["level"].to_numpy(), rows["value"].to_numpy())
+    rho, p = correlation.statistic, correlation.p
     steps = np.diff(means.to_numpy()) * (1 if rising else -1)
     verdict = "holds" if np.all(steps > 0) else "direction only" if rho * (1 if rising else -1) > 0 else "contradicted"
     path = " → ".join(f"{v:.3g}" for v in means)

@@ -1,0 +1,129 @@
+"""The workflow as its users run it: lint, dry runs of every paper and scale, and a real run of a made-up paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from wbir.files import read_rows
+from wbir.papers import SCALES, slugs
+
+MINI_PAPER = """
+title: A made-up paper
+reference: none
+summary: Two methods on one pair.
+cohorts:
+  shapes: {use: letters, with: {size: 32}}
+methods:
+  shift: {use: made_up_shift, title: Shift, with: {by: 2.0}}
+  wrong: {use: made_up_shift, title: Wrong, with: {by: 900.0}}
+experiments:
+  letters:
+    cohort: shapes
+    methods: [shift, wrong, identity]
+    measures: [mse, dice, min_jacobian]
+    quality: dice
+tables:
+  table-1:
+    title: Overlap
+    place: Table 1
+    rows: {by: method}
+    columns: {by: metric, items: {dice: Dice, mse: MSE}}
+    cells: {experiment: letters}
+figures:
+  fig-1:
+    title: The pair
+    place: Fig. 1
+    panels:
+      - {kind: images, rows: [{experiment: letters, method: shift}], columns: [{title: fixed, show: fixed}, {title: warped, show: warped}]}
+claims:
+  - id: 99-C01
+    says: A shift folds nothing.
+    where: Table 1
+    checks: [{kind: bound, experiment: letters, method: shift, metric: min_jacobian, above: 0}]
+  - id: 99-C02
+    says: Its Dice is perfect.
+    where: Table 1
+    checks: [{kind: bound, experiment: letters, method: shift, metric: dice, above: 0.9999}]
+"""
+MINI_METHOD = '''
+"""A shift along the first axis."""
+import numpy as np
+from wbir.cases import Case, Prediction
+
+SPEC = {
+    "title": "Shift", "reference": "made up", "kind": "iterative", "stack": "torch", "threads": 1, "mem_mb": 500, "runtime": 1,
+    "gpu": 0, "parameters": {"by": 1.0}, "tiny": {}, "dims": [2, 3],
+}
+
+
+def predict(case: Case, *, seed: int, device: str, by: float) -> Prediction:
+    if by > case.frame.shape[0]:
+        raise RuntimeError("shifted out of the image")
+    displacement = np.zeros((case.frame.dim, *case.frame.shape), dtype=np.float32)
+    displacement[0] = by
+    return Prediction(displacement=displacement)
+'''
+
+
+def test_lint(snakemake) -> None:  # type: ignore[no-untyped-def]
+    snakemake("--lint")
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_paper_plans_at_every_scale_without_torch(snakemake, tmp_path: Path, scale: str) -> None:  # type: ignore[no-untyped-def]
+    blocked = tmp_path / "blocked"
+    blocked.mkdir()
+    (blocked / "torch.py").write_text("raise SystemExit('the DAG imported torch')\n")
+    done = snakemake("-n", *slugs(), "all", "--config", f"scale={scale}", PYTHONPATH=str(blocked))
+    assert "write_scoreboard" in done.stdout
+
+
+def test_a_data_set_turns_on_the_experiments_that_need_it(snakemake, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    without = snakemake("-n", "06-broken-geodesic").stdout
+    with_nirep = snakemake("-n", "06-broken-geodesic", "--config", f"data={{nirep: {tmp_path}}}", "sources={nirep: local}").stdout
+    assert "cohorts/06-broken-geodesic.nirep" not in without
+    assert "cohorts/06-broken-geodesic.nirep" in with_nirep
+
+
+@pytest.mark.slow
+def test_a_paper_is_one_folder_and_a_method_one_file(clone: Path, snakemake) -> None:  # type: ignore[no-untyped-def]
+    """A made-up paper with a made-up method runs end to end, twice with the same bytes; its failures are rows."""
+    paper = clone / "config" / "papers" / "99-made-up"
+    paper.mkdir()
+    (paper / "paper.yaml").write_text(MINI_PAPER)
+    (paper / "reported.csv").write_text("table,row,column,value,spread\nTable 1,Shift,Dice,0.9,\n")
+    (clone / "workflow/wbir/methods/made_up_shift.py").write_text(MINI_METHOD)
+    snakemake("--cores", "2", "99-made-up")
+    results = clone / "results/demo/99-made-up"
+    first = {path: path.read_bytes() for path in sorted(results.rglob("*.csv")) if "timings" not in path.name}
+
+    verdicts = {row["id"]: row["verdict"] for row in read_rows(results / "claims.csv")}
+    assert verdicts == {"99-C01": "holds", "99-C02": "contradicted"}
+    cells = {(row["row"], row["column"]): row for row in read_rows(results / "tables/table-1.csv")}
+    assert cells["Shift", "Dice"]["printed"] == "0.9"
+    assert float(cells["Shift", "Dice"]["computed"]) < 1.0
+    failures = [row for row in read_rows(results / "measurements.csv") if row["method"] == "wrong"]
+    assert {row["metric"] for row in failures} == {"mse", "dice", "min_jacobian"}
+    assert all(row["status"] == "failed: RuntimeError: shifted out of the image" and row["value"] == "" for row in failures)
+    assert {row["flag"] for row in read_rows(results / "qc.csv") if row["method"] == "wrong"} == {"no measurement"}
+    assert (results / "figures/fig-1.svg").stat().st_size > 1000
+
+    again = snakemake("-n", "99-made-up").stdout
+    assert "Nothing to be done" in again
+    snakemake("--cores", "2", "--forceall", "99-made-up")
+    second = {path: path.read_bytes() for path in first}
+    assert first == second
+
+    method = clone / "workflow/wbir/methods/made_up_shift.py"
+    method.write_text(MINI_METHOD.replace("[0] = by", "[1] = by"))
+    planned = snakemake("-n", "99-made-up").stdout
+    assert "predict_torch" in planned and "cohort_" not in planned and "letters/identity/0" not in planned
+
+
+def test_config_explains_every_key() -> None:
+    lines = (ROOT / "config/config.yaml").read_text().splitlines()
+    for number, line in enumerate(lines):
+        if line and not line.startswith("#"):
+            assert lines[number - 1].startswith("#"), f"{line!r} has no comment above it"
