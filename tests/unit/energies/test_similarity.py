@@ -121,3 +121,12 @@ def test_refuses_other_grids_and_too_few_bins() -> None:
         ssd(fixed, moving[..., 1:])
     with pytest.raises(InputError, match="bins"):
         mutual_information(fixed, moving, bins=3)
+
+
+def test_working_in_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = tuple(image.requires_grad_() for image in pair((1, 1, 9, 8, 7)))
+    whole = mutual_information(*inputs, bins=8)
+    expected = torch.autograd.grad(whole, inputs)
+    monkeypatch.setattr("wbir.energies.similarity.CHUNK", 100)
+    torch.testing.assert_close(mutual_information(*inputs, bins=8), whole)
+    torch.testing.assert_close(torch.autograd.grad(mutual_information(*inputs, bins=8), inputs), expected)

@@ -6,6 +6,7 @@ similarities (higher is more alike): a registration minimises `ssd` or `-ncc`. A
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from wbir.errors import InputError
 
+CHUNK = 1 << 15  # voxels worked on at a time on a CPU
 Range = tuple[float, float]
 
 
@@ -134,25 +136,39 @@ class _JointHistogram(torch.autograd.Function):
     def forward(ctx: Any, fixed: Tensor, moving: Tensor, bins: int) -> Tensor:
         ctx.bins = bins
         ctx.save_for_backward(fixed, moving)
-        (first, weights, _), (second, others, _) = _windows(fixed, bins), _windows(moving, bins)
-        corner = first * bins + second
         counts = torch.zeros(bins * bins, dtype=torch.float64, device=fixed.device)
-        for i, weight in enumerate(weights):
-            for j, other in enumerate(others):
-                counts += torch.bincount(corner + (i * bins + j), weights=weight * other, minlength=bins * bins)
+        for a, b in _chunks(fixed, moving):
+            (first, weights, _), (second, others, _) = _windows(a, bins), _windows(b, bins)
+            corner = first * bins + second
+            for i, weight in enumerate(weights):
+                for j, other in enumerate(others):
+                    counts += torch.bincount(corner + (i * bins + j), weights=weight * other, minlength=bins * bins)
         return (counts / fixed.numel()).to(fixed.dtype).reshape(bins, bins)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         fixed, moving = ctx.saved_tensors
-        (first, weights, slopes), (second, others, rates) = _windows(fixed, ctx.bins), _windows(moving, ctx.bins)
-        corner = first * ctx.bins + second
-        table = outer[0].reshape(-1) / fixed.numel()
-        to_fixed, to_moving = torch.zeros_like(fixed), torch.zeros_like(moving)
-        for i in range(4):
-            for j in range(4):
-                value = table[corner + (i * ctx.bins + j)]
-                to_fixed += value * slopes[i] * others[j]
-                to_moving += value * weights[i] * rates[j]
+        table = outer[0] / fixed.numel()
+        to_fixed = _pulled(fixed, moving, table) if ctx.needs_input_grad[0] else None
+        to_moving = _pulled(moving, fixed, table.T) if ctx.needs_input_grad[1] else None
         return to_fixed, to_moving, None
+
+
+def _pulled(own: Tensor, other: Tensor, table: Tensor) -> Tensor:
+    """The gradient in the positions `own` `(N,)` for a gradient `table` `(bins, bins)` (rows: own) of the counts."""
+    bins, flat, parts = len(table), table.reshape(-1), []
+    for a, b in _chunks(own, other):
+        (first, _, slopes), (second, weights, _) = _windows(a, bins), _windows(b, bins)
+        corner, part = first * bins + second, torch.zeros_like(a)
+        for i, slope in enumerate(slopes):
+            lines = [flat[corner + (i * bins + j)] * weight for j, weight in enumerate(weights)]
+            part.addcmul_(slope, sum(lines[1:], lines[0]))
+        parts.append(part)
+    return torch.cat(parts)
+
+
+def _chunks(first: Tensor, second: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Both `(N,)` in pieces that a CPU's cache holds; on another device whole."""
+    size = CHUNK if first.device.type == "cpu" else max(len(first), 1)
+    return zip(first.split(size), second.split(size), strict=True)
