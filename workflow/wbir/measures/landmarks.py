@@ -46,7 +46,7 @@ def end_point_error(evaluation: Evaluation) -> float:
     direction="lower",
     range=LIMITS,
     needs=("truth_matrix",),
-    reference="WBIR 2022 paper 17, Sect. 4: mean distance of the corners of the volume to their true places",
+    reference="WBIR 2022 paper 17, Sect. 4.2: mean distance of the corners of the volume to their true places",
 )
 def corner_displacement(evaluation: Evaluation) -> float:
     """Mean distance of the grid's corner voxels (8 in 3D, 4 in 2D), mapped by the prediction and by the true matrix."""
