@@ -5,7 +5,7 @@ for cohort_id, (cohort_paper, plan) in COHORTS.items():
         name:
             f"cohort_{cohort_id}"
         input:
-            code=[str(path) for path in plan.code()],
+            code=relative(plan.code()),
         output:
             folder=directory(f"{RESULTS}/cohorts/{cohort_id}"),
         log:
@@ -13,7 +13,8 @@ for cohort_id, (cohort_paper, plan) in COHORTS.items():
         params:
             paper=cohort_paper,
             cohort=cohort_name(plan),
-            choices=choices(cohort_paper),
+            choices=choices(),
+            cache=config["cache"],
             plan=f"{plan.source} {plan.data} {plan.seed} {sorted(plan.parameters.items())}",
         threads: plan.spec["threads"]
         resources:
@@ -23,4 +24,4 @@ for cohort_id, (cohort_paper, plan) in COHORTS.items():
             environment(plan.spec["stack"])
         shell:
             "python -m wbir cohort {params.choices} --paper {params.paper} --cohort {params.cohort}"
-            " --cache {config[cache]} --out {output.folder} 2> {log}"
+            " --cache {params.cache} --out {output.folder} 2> {log}"

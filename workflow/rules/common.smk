@@ -1,9 +1,12 @@
 # What all rules share: the papers as declared, where things lie, what a job needs. No torch is imported here.
+import os
+import shlex
 import sys
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
-from wbir.cases import Cohort
+from wbir.discovery import PACKAGE as LIBRARY
+from wbir.discovery import closure, describe, modules
 from wbir.papers import load_paper, slugs
 
 SCALE = config["scale"]
@@ -14,8 +17,10 @@ PAPERS = {slug: load_paper(slug, SCALE, config["sources"], config["data"]) for s
 UNITS = {unit.id: unit for paper in PAPERS.values() for unit in paper.units()}
 COHORTS = {unit.cohort.id: (unit.paper, unit.cohort) for unit in UNITS.values()}
 
+STACKS = sorted({describe("methods", name)["stack"] for name in modules("methods")})
+
 # Every job finds the library, with or without conda; one thread per job unless the method asks for more.
-shell.prefix(f"set -euo pipefail; export PYTHONPATH={workflow.basedir}/workflow PYTHONHASHSEED=0; ")
+shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(workflow.basedir)}/workflow PYTHONHASHSEED=0; ")
 
 
 wildcard_constraints:
@@ -24,11 +29,16 @@ wildcard_constraints:
     paper="[0-9]{2}-[^/]+",
 
 
-def choices(paper):
+def choices():
     """The user's choice of data, as options of the command line."""
     sources = [f"--source {name}={source}" for name, source in config["sources"].items()]
-    data = [f"--data {name}={Path(folder).resolve()}" for name, folder in config["data"].items()]
+    data = [f"--data {shlex.quote(f'{name}={folder}')}" for name, folder in config["data"].items()]
     return " ".join([f"--scale {SCALE}", *sources, *data])
+
+
+def relative(paths):
+    """Inputs relative to the working directory: a moved checkout reruns nothing."""
+    return [os.path.relpath(path) for path in paths]
 
 
 def cohort_name(plan):
@@ -47,3 +57,60 @@ def needs(spec):
 
 def environment(stack):
     return str(ENVS / f"{stack}.yaml")
+
+
+def unit_code(wildcards):
+    return relative(UNITS[wildcards.unit].code())
+
+
+def unit_cohort(wildcards):
+    return f"{RESULTS}/cohorts/{UNITS[wildcards.unit].cohort.id}"
+
+
+def unit_model(wildcards):
+    learned = UNITS[wildcards.unit].spec["kind"] == "learned"
+    return [f"{RESULTS}/{wildcards.unit}/model.pt"] if learned else []
+
+
+def unit_options(wildcards):
+    unit = UNITS[wildcards.unit]
+    return f"--paper {unit.paper} --experiment {unit.experiment} --method {unit.method} --seed {unit.seed}"
+
+
+def unit_state(wildcards):
+    """What reruns a unit beside its code and cohort: its parameters and measures."""
+    unit = UNITS[wildcards.unit]
+    return f"{sorted(unit.parameters.items())} {[measure.name for measure in unit.measures]} {unit.gallery}"
+
+
+def declared(slug):
+    folder = Path(workflow.basedir) / "config" / "papers" / slug
+    return relative(sorted(folder.iterdir()))
+
+
+def code_of(*names):
+    return relative(closure([LIBRARY / name for name in names]))
+
+
+def unit_files(wildcards):
+    return [f"{RESULTS}/{u.id}/{name}.csv" for u in PAPERS[wildcards.paper].units() for name in ("measurements", "timings")]
+
+
+def unit_galleries(wildcards):
+    return [f"{RESULTS}/{u.id}/gallery" for u in PAPERS[wildcards.paper].units()]
+
+
+def unit_cohorts(wildcards):
+    return sorted({f"{RESULTS}/cohorts/{u.cohort.id}" for u in PAPERS[wildcards.paper].units()})
+
+
+def exhibit_files(paper, kind):
+    """The files of a paper's tables or figures."""
+    suffixes = {"tables": ("csv", "md", "tex", "html"), "figures": ("png", "svg")}[kind]
+    return [f"{RESULTS}/{paper.slug}/{kind}/{i}.{s}" for i in paper.spec.get(kind, ()) for s in suffixes]
+
+
+def paper_files(paper):
+    """Everything that is made for a paper."""
+    claims = [f"{RESULTS}/{paper.slug}/{name}" for name in ("claims.csv", "claims.html", "qc.csv")]
+    return [*exhibit_files(paper, "tables"), *exhibit_files(paper, "figures"), *claims]

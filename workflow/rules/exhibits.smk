@@ -1,47 +1,9 @@
 # Collecting, exhibits and claims: one job each per paper.
-LIBRARY = Path(workflow.basedir) / "workflow" / "wbir"
-
-
-def declaration(wildcards):
-    folder = Path(workflow.basedir) / "config" / "papers" / wildcards.paper
-    return [str(path) for path in sorted(folder.iterdir())]
-
-
-def code_of(*names):
-    from wbir.discovery import closure
-
-    return [str(path) for path in closure([LIBRARY / name for name in names])]
-
-
-def unit_files(wildcards):
-    return [f"{RESULTS}/{u.id}/{name}.csv" for u in PAPERS[wildcards.paper].units() for name in ("measurements", "timings")]
-
-
-def unit_galleries(wildcards):
-    return [f"{RESULTS}/{u.id}/gallery" for u in PAPERS[wildcards.paper].units()]
-
-
-def unit_cohorts(wildcards):
-    return sorted({f"{RESULTS}/cohorts/{u.cohort.id}" for u in PAPERS[wildcards.paper].units()})
-
-
-def exhibit_files(paper, kind):
-    """The files of a paper's tables or figures."""
-    suffixes = {"tables": ("csv", "md", "tex", "html"), "figures": ("png", "svg")}[kind]
-    return [f"{RESULTS}/{paper.slug}/{kind}/{i}.{s}" for i in paper.spec.get(kind, ()) for s in suffixes]
-
-
-def paper_files(paper):
-    """Everything that is made for a paper."""
-    claims = [f"{RESULTS}/{paper.slug}/{name}" for name in ("claims.csv", "claims.html", "qc.csv")]
-    return [*exhibit_files(paper, "tables"), *exhibit_files(paper, "figures"), *claims]
-
-
 rule collect:
     input:
         units=unit_files,
         cohorts=unit_cohorts,
-        declaration=declaration,
+        declaration=lambda wildcards: declared(wildcards.paper),
         code=code_of("collecting.py"),
     output:
         measurements=f"{RESULTS}/{{paper}}/measurements.csv",
@@ -51,7 +13,7 @@ rule collect:
     log:
         f"logs/{SCALE}/{{paper}}/collect.log",
     params:
-        choices=choices(None),
+        choices=choices(),
         results=lambda wildcards, output: Path(output[0]).parents[1],
     conda:
         environment("present")
@@ -64,7 +26,7 @@ rule claims:
         measurements=rules.collect.output.measurements,
         timings=rules.collect.output.timings,
         cases=rules.collect.output.cases,
-        declaration=declaration,
+        declaration=lambda wildcards: declared(wildcards.paper),
         code=code_of("claims.py"),
     output:
         claims=f"{RESULTS}/{{paper}}/claims.csv",
@@ -81,7 +43,7 @@ rule claims:
     log:
         f"logs/{SCALE}/{{paper}}/claims.log",
     params:
-        choices=choices(None),
+        choices=choices(),
         results=lambda wildcards, output: Path(output[0]).parents[1],
     conda:
         environment("present")
@@ -100,8 +62,8 @@ for slug, paper in PAPERS.items():
             cases=f"{RESULTS}/{slug}/cases.csv",
             galleries=[f"{RESULTS}/{unit.id}/gallery" for unit in paper.units()],
             cohorts=sorted({f"{RESULTS}/cohorts/{unit.cohort.id}" for unit in paper.units()}),
-            declaration=[str(p) for p in sorted((Path(workflow.basedir) / "config" / "papers" / slug).iterdir())],
-            code=[*map(str, paper.code_of_figures()), *code_of("exhibits.py")],
+            declaration=declared(slug),
+            code=[*relative(paper.code_of_figures()), *code_of("exhibits.py")],
         output:
             [f for f in exhibit_files(paper, "tables") if not f.endswith(".html")],
             [f for f in exhibit_files(paper, "figures") if not f.endswith(".png")],
@@ -128,7 +90,7 @@ for slug, paper in PAPERS.items():
         log:
             f"logs/{SCALE}/{slug}/exhibits.log",
         params:
-            choices=choices(None),
+            choices=choices(),
             results=lambda wildcards, output: Path(output[0]).parents[2],
             paper=slug,
         conda:

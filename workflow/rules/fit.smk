@@ -5,9 +5,9 @@ for unit_id, unit in UNITS.items():
 
     rule:
         name:
-            f"fit_{unit_id.replace('/', '_')}"
+            f"fit_{unit.paper}_{unit.experiment}_{unit.method}_{unit.seed}"
         input:
-            code=[str(path) for path in unit.code()],
+            code=relative(unit.code()),
             cohort=f"{RESULTS}/cohorts/{unit.cohort.id}",
         output:
             model=f"{RESULTS}/{unit_id}/model.pt",
@@ -15,7 +15,7 @@ for unit_id, unit in UNITS.items():
         log:
             f"logs/{SCALE}/{unit_id}/fit.log",
         params:
-            choices=choices(unit.paper),
+            choices=choices(),
             unit=f"--paper {unit.paper} --experiment {unit.experiment} --method {unit.method} --seed {unit.seed}",
             parameters=str(sorted(unit.parameters.items())),
             device=config["device"],
