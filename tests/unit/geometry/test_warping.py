@@ -94,7 +94,7 @@ def test_cubic_meets_the_voxels_and_reproduces_quadratics(shape: tuple[int, ...]
     torch.testing.assert_close(sample(quadratic, inside, mode="cubic"), value)
     far = sample(image, points + 1e6, mode="cubic", padding="zeros")
     assert far.abs().max() == 0
-    corner = image[(..., *(slice(-1, None),) * len(shape))]
+    corner = image[(slice(None), slice(None), *(slice(-1, None),) * len(shape))]
     far = sample(image, points + 1e30, mode="cubic", padding="border")
     torch.testing.assert_close(far, corner.expand_as(far))
 

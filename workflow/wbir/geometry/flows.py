@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from wbir.geometry.grids import check_field, identity_grid
 from wbir.geometry.warping import normalised_scale, sample_normalised, warp
+
+SLOW = 0.8  # an error that falls by less than this factor asks for a smaller step
+SMALLEST_STEP = 1 / 16
 
 
 def compose(u: Tensor, v: Tensor) -> Tensor:
@@ -21,16 +25,23 @@ def compose(u: Tensor, v: Tensor) -> Tensor:
 def invert(u: Tensor, *, iterations: int = 50, tolerance: float = 1e-3) -> Tensor:
     """The displacement w of the inverse map, by the fixed point `w(x) = -u(x + w(x))` (Chen et al. 2008, Med Phys 35).
 
-    Ends when no component moves by more than `tolerance` voxels, or after `iterations`. It converges where u changes by
-    less than one voxel from voxel to voxel; a folded field has no inverse, and what comes back then means nothing.
+    Ends when no component misses the fixed point by more than `tolerance` voxels, or after `iterations`. The plain
+    iteration diverges where u changes by more than one voxel from voxel to voxel, as large diffeomorphisms do; every
+    voxel is solved by itself, so a voxel whose error does not fall takes half of its last step. A folded field has no
+    inverse, and what comes back then means nothing.
     """
     check_field(u)
     scale, grid, u = _normalised(u)
-    inverse = -u
+    inverse, error = -u, None
+    step = torch.ones_like(u[:, :1])
     for _ in range(iterations):
-        previous, inverse = inverse, -sample_normalised(u, grid + inverse, "border")
-        if float(((inverse - previous).detach() / scale).abs().max()) < tolerance:
+        residual = inverse + sample_normalised(u, grid + inverse, "border")
+        missed = (residual.detach() / scale).abs().amax(1, keepdim=True)
+        if float(missed.max()) < tolerance:
             break
+        if error is not None:
+            step = torch.where(missed > SLOW * error, step / 2, step).clamp_(min=SMALLEST_STEP)
+        inverse, error = inverse - step * residual, missed
     return inverse / scale
 
 

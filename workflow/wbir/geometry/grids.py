@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -35,7 +36,8 @@ def check_field(field: Tensor, name: str = "displacement") -> int:
 
 def per_axis(value: float | Sequence[float], dim: int, name: str) -> tuple[float, ...]:
     """One number for each axis, from a number or a sequence of `dim` numbers. Raises InputError for another length."""
-    values = (float(value),) * dim if isinstance(value, (int, float)) else tuple(float(v) for v in value)
+    numbers = [value] * dim if isinstance(value, Real) else value
+    values = tuple(float(v) for v in numbers)  # type: ignore[union-attr]  # numpy's numbers are Real, not float
     if len(values) != dim:
         raise InputError(f"one {name} or {dim} of them", f"{len(values)}", "give one for each axis")
     return values
