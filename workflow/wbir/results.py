@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wbir.cases import Case, Cohort
+from wbir.cases import Cohort
 from wbir.errors import InputError
 from wbir.papers import PAPERS, Paper, Unit
 
@@ -82,11 +82,6 @@ class PaperResults:
     def cohort(self, experiment: str) -> Cohort:
         plan = self.paper.cohort(self.paper.spec["experiments"][experiment]["cohort"])
         return Cohort.open(self.results / "cohorts" / plan.id)
-
-    def case(self, experiment: str, case: str | None = None) -> Case:
-        """A case of an experiment's cohort; the first one by default."""
-        cohort = self.cohort(experiment)
-        return cohort.case(case or cohort.rows[0]["case"])
 
     def gallery(self, experiment: str, method: str, case: str) -> dict[str, np.ndarray]:
         """What a method kept of a case: displacement, inverse, matrix, warped, and its own arrays.

@@ -67,43 +67,38 @@ def build_table(results: PaperResults, table_id: str) -> Table:
     spec = results.paper.spec["tables"][table_id]
     rows, columns = (_items(results, spec, axis) for axis in ("rows", "columns"))
     cells = {}
-    for row_key, row in rows.items():
-        for column_key, column in columns.items():
-            wanted = dict(spec["cells"]) | {"where": dict(spec["cells"].get("where", {}))}
-            for axis, key in (("rows", row_key), ("columns", column_key)):
-                _pin(wanted, spec[axis]["by"], key)
+    for row, row_part in rows.items():
+        for column, column_part in columns.items():
+            wheres = [part.get("where", {}) for part in (spec["cells"], row_part, column_part)]
+            wanted = {**spec["cells"], **row_part, **column_part, "where": {k: v for w in wheres for k, v in w.items()}}
             cells[row, column] = _cell(results, spec, wanted, row, column)
     return Table(
         title=spec["title"],
         place=spec["place"],
         note=spec.get("note", ""),
         row_title=spec["rows"].get("title", spec["rows"]["by"]),
-        rows=list(rows.values()),
-        columns=list(columns.values()),
+        rows=list(rows),
+        columns=list(columns),
         cells=cells,
     )
 
 
-def _items(results: PaperResults, spec: Mapping[str, Any], axis: str) -> dict[str, str]:
-    """The items of an axis: their keys in the measurements and their printed names."""
-    entry = spec[axis]
-    items = entry.get("items")
-    if isinstance(items, Mapping):
-        return {str(k): str(v) for k, v in items.items()}
-    if items is None and entry["by"] == "method":
-        items = results.paper.spec["experiments"][spec["cells"]["experiment"]]["methods"]
+def _items(results: PaperResults, spec: Mapping[str, Any], axis: str) -> dict[str, dict[str, Any]]:
+    """The items of an axis: the printed name, and what it selects from the measurements."""
+    entry, cells = spec[axis], spec["cells"]
+    by, items = entry["by"], entry.get("items")
+    if by == "selection":
+        return dict(items)
+    if items is None and by == "method":
+        items = results.paper.spec["experiments"][cells["experiment"]]["methods"]
     if items is None:
-        table = results.select(spec["cells"] | {"label": "*"}, speed=spec["cells"].get("speed", False))
-        items = list(dict.fromkeys(table[entry["by"]])) if entry["by"] in table else []
-    name = results.paper.title if entry["by"] == "method" else str
-    return {str(item): name(str(item)) for item in items}
-
-
-def _pin(wanted: dict[str, Any], by: str, key: str) -> None:
-    if by in ("method", "metric", "label", "case"):
-        wanted[by] = key
-    else:
-        wanted["where"][by] = key
+        table = results.select({**cells, "label": "*"}, speed=cells.get("speed", False))
+        items = list(dict.fromkeys(table[by])) if by in table else []
+    if not isinstance(items, Mapping):
+        name = results.paper.title if by == "method" else str
+        items = {str(item): name(str(item)) for item in items}
+    pinned = by in ("method", "metric", "label", "case", "experiment")
+    return {str(name): {by: str(key)} if pinned else {"where": {by: str(key)}} for key, name in items.items()}
 
 
 def _cell(results: PaperResults, spec: Mapping[str, Any], wanted: Mapping[str, Any], row: str, column: str) -> Cell:

@@ -26,8 +26,20 @@ def colour(index: int) -> str:
 class View:
     """A case with a method's prediction from the gallery: what a panel may show of them."""
 
-    def __init__(self, results: PaperResults, experiment: str, case: str | None, method: str | None) -> None:
-        self.case: Case = results.case(experiment, case)
+    def __init__(
+        self,
+        results: PaperResults,
+        experiment: str,
+        *,
+        case: str | None = None,
+        where: Mapping[str, str] | None = None,
+        method: str | None = None,
+    ) -> None:
+        """The case named, or the first one with the attributes `where`."""
+        cohort = results.cohort(experiment).select(**(where or {}))
+        if not len(cohort):
+            raise InputError(f"a case of {experiment} with {dict(where or {})}", "none", "correct `where`")
+        self.case: Case = cohort.case(case or cohort.rows[0]["case"])
         self.arrays: Mapping[str, np.ndarray] = results.gallery(experiment, method, self.case.id) if method else {}
         known = {name: self.arrays.get(name) for name in ("displacement", "inverse", "matrix", "warped")}
         self.forward = Evaluation(self.case, Prediction(**known))

@@ -20,7 +20,7 @@ KIND = {
     "options": {
         "rows": "a list of entries; a row's keys are merged with a column's",
         "columns": "a list of entries",
-        "entry": "title, experiment, case, method; show: fixed|moving|warped|inverse_warped|difference|true_warped|jacobian|ARRAY "
+        "entry": "title, experiment, case or where, method; show: fixed|moving|warped|inverse_warped|difference|true_warped|jacobian|ARRAY "
         "or grid: displacement|inverse|truth|ARRAY (over: identity draws the undeformed grid below); axis, at: the slice",
         "letters": "letter the panels from this one on",
     },
@@ -43,9 +43,10 @@ def draw(
         for j, column in enumerate(columns):
             entry = {**column, **row}
             axes = grid[i, j]
-            key = tuple(entry.get(k) for k in ("experiment", "case", "method"))
+            chosen = {k: entry[k] for k in ("case", "where", "method") if k in entry}
+            key = (entry["experiment"], str(chosen))
             if key not in views:
-                views[key] = View(results, *key)
+                views[key] = View(results, entry["experiment"], **chosen)
             _panel(axes, views[key], entry)
             title = column.get("title", "") if i == 0 else ""
             title = f"({next(names)}) {title}" if names else title
