@@ -104,7 +104,8 @@ def _items(results: PaperResults, spec: Mapping[str, Any], axis: str) -> dict[st
 def _cell(results: PaperResults, spec: Mapping[str, Any], wanted: Mapping[str, Any], row: str, column: str) -> Cell:
     rows = results.select(wanted, speed=spec["cells"].get("speed", False))
     value, spread = summarise(rows["value"], spec["cells"].get("statistic", "mean"), spec["cells"].get("below"))
-    printed = next((r for r in results.reported if (r["table"], r["row"], r["column"]) == (spec["place"], row, column)), {})
+    names = [spec[axis].get("printed", {}).get(name, name) for axis, name in (("rows", row), ("columns", column))]
+    printed = next((r for r in results.reported if [r["table"], r["row"], r["column"]] == [spec["place"], *names]), {})
     return Cell(
         computed=value,
         spread=spread,

@@ -45,11 +45,13 @@ class View:
         self.forward = Evaluation(self.case, Prediction(**known))
 
     def image(self, what: str) -> np.ndarray:
-        """`fixed`, `moving`, `warped`, `inverse_warped`, `difference`, `true_warped`, `jacobian`, or an array of the gallery."""
+        """`fixed`, `moving`, `warped`, `warped_cubic`, `inverse_warped`, `difference`, `true_warped`, `jacobian`, or an array of the gallery."""
         if what in ("fixed", "moving"):
             return getattr(self.case, what)
         if what == "warped":
             return self.forward.warped
+        if what == "warped_cubic":
+            return self.forward.warp(self.case.moving, mode="cubic")
         if what == "inverse_warped":
             return self.forward.inverse().warped
         if what == "difference":

@@ -79,7 +79,7 @@ def _match(fixed: np.ndarray, moving: np.ndarray, sigma: float, epsilon: float) 
     with torch.no_grad():
         volumes = [gaussian_smooth(torch.from_numpy(v)[None, None], sigma) for v in (fixed, moving)]
         fields = [normalized_gradients(v, epsilon=epsilon) for v in volumes]
-        found = CrossSimilarity(fields[0], None, overlap=0.5)(fields[1])
+        found = CrossSimilarity(fields[0], None, fields[1].shape[2:], overlap=0.5)(fields[1])
     values = np.where(found.allowed()[0].numpy(), found.values[0].numpy(), np.nan)
     colours = [np.moveaxis(field[0].abs().numpy(), 0, -1) for field in fields]
     return colours, values, np.unravel_index(np.nanargmax(values), values.shape)
