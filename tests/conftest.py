@@ -32,10 +32,17 @@ def snakemake(clone: Path):  # type: ignore[no-untyped-def]
 
     def run(*arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "snakemake", *arguments]
-        variables = {**os.environ, "PYTHONPATH": "", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **environment}
+        variables = {
+            **os.environ,
+            "PYTHONPATH": "",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            **environment,
+        }
         done = subprocess.run(command, cwd=clone, capture_output=True, text=True, env=variables, check=False)
         if check and done.returncode:
-            pytest.fail(f"{' '.join(arguments)} exited with {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}")
+            pytest.fail(
+                f"{' '.join(arguments)} exited with {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
+            )
         return done
 
     return run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from wbir.__main__ import build_parser, main
 
 COMMANDS = ("list", "cohort", "fit", "predict", "collect", "exhibit", "claims", "report")
@@ -22,7 +23,10 @@ def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -
         (["claims", "99-nowhere"], "expected a paper among"),
         (["claims", "17-csngf", "--scale", "huge"], "expected a scale among"),
         (["collect", "17-csngf", "--source", "nirep"], "NAME=VALUE"),
-        (["predict", "--paper", "17-csngf", "--experiment", "x", "--method", "y", "--out", "z"], "an experiment and a method"),
+        (
+            ["predict", "--paper", "17-csngf", "--experiment", "x", "--method", "y", "--out", "z"],
+            "an experiment and a method",
+        ),
         (["cohort", "--paper", "17-csngf", "--cohort", "x", "--out", "z"], "one of the cohorts"),
         (["exhibit", "22-variational-principle", "table-9"], "exhibits of 22-variational-principle among"),
         (["claims", "17-csngf", "--results", "nowhere"], "collected results"),

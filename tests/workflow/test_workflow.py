@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from conftest import ROOT
 from wbir.files import read_rows
 from wbir.papers import SCALES, slugs
@@ -82,7 +83,9 @@ def test_every_paper_plans_at_every_scale_without_torch(snakemake, tmp_path: Pat
 
 def test_a_data_set_turns_on_the_experiments_that_need_it(snakemake, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     without = snakemake("-n", "06-broken-geodesic").stdout
-    with_nirep = snakemake("-n", "06-broken-geodesic", "--config", f"data={{nirep: {tmp_path}}}", "sources={nirep: local}").stdout
+    with_nirep = snakemake(
+        "-n", "06-broken-geodesic", "--config", f"data={{nirep: {tmp_path}}}", "sources={nirep: local}"
+    ).stdout
     assert "cohorts/06-broken-geodesic.nirep" not in without
     assert "cohorts/06-broken-geodesic.nirep" in with_nirep
 
@@ -106,7 +109,9 @@ def test_a_paper_is_one_folder_and_a_method_one_file(clone: Path, snakemake) -> 
     assert float(cells["Shift", "Dice"]["computed"]) < 1.0
     failures = [row for row in read_rows(results / "measurements.csv") if row["method"] == "wrong"]
     assert {row["metric"] for row in failures} == {"mse", "dice", "min_jacobian"}
-    assert all(row["status"] == "failed: RuntimeError: shifted out of the image" and row["value"] == "" for row in failures)
+    assert all(
+        row["status"] == "failed: RuntimeError: shifted out of the image" and row["value"] == "" for row in failures
+    )
     assert {row["flag"] for row in read_rows(results / "qc.csv") if row["method"] == "wrong"} == {"no measurement"}
     assert (results / "figures/fig-1.svg").stat().st_size > 1000
 

@@ -25,9 +25,15 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: argparse._SubParsersAction, name: str, run: Command, what: str, example: str) -> argparse.ArgumentParser:
+def _command(
+    commands: argparse._SubParsersAction, name: str, run: Command, what: str, example: str
+) -> argparse.ArgumentParser:
     parser = commands.add_parser(
-        name, help=what, description=what, epilog=f"example:  {example}", formatter_class=argparse.RawDescriptionHelpFormatter
+        name,
+        help=what,
+        description=what,
+        epilog=f"example:  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
     return parser
@@ -35,7 +41,9 @@ def _command(commands: argparse._SubParsersAction, name: str, run: Command, what
 
 def _add_scale(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", default="demo", help="demo, bench or paper (default: demo)")
-    parser.add_argument("--source", action="append", default=[], metavar="COHORT=SOURCE", help="where a cohort comes from")
+    parser.add_argument(
+        "--source", action="append", default=[], metavar="COHORT=SOURCE", help="where a cohort comes from"
+    )
     parser.add_argument("--data", action="append", default=[], metavar="DATASET=FOLDER", help="your copy of a data set")
 
 
@@ -62,14 +70,17 @@ def _add_units(commands: argparse._SubParsersAction) -> None:
         ("fit", run_fit, "Train a learned method on a cohort's train split."),
         ("predict", run_predict, "Run a method on every test case of an experiment and measure it."),
     ):
-        example = f"wbir {name} --paper 22-variational-principle --experiment letters --method VP --out results/demo/22-variational-principle/letters/VP/0"
+        unit = "--paper 22-variational-principle --experiment letters --method VP-multiresolution"
+        example = f"wbir {name} {unit} --out results/demo/22-variational-principle/letters/VP-multiresolution/0"
         parser = _command(commands, name, run, what, example)
         _add_scale(parser)
         parser.add_argument("--paper", required=True, help="the paper's slug")
         parser.add_argument("--experiment", required=True, help="the experiment as the paper names it")
         parser.add_argument("--method", required=True, help="the method as the paper names it")
         parser.add_argument("--seed", type=int, default=0, help="the seed (default: 0)")
-        parser.add_argument("--cohort", type=Path, help="the cohort's folder (default: results/<scale>/cohorts/<cohort>)")
+        parser.add_argument(
+            "--cohort", type=Path, help="the cohort's folder (default: results/<scale>/cohorts/<cohort>)"
+        )
         parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 or auto (default: auto)")
         parser.add_argument("--out", type=Path, required=True, help="the folder to write into")
         if name == "predict":
@@ -78,7 +89,12 @@ def _add_units(commands: argparse._SubParsersAction) -> None:
 
 def _add_papers(commands: argparse._SubParsersAction) -> None:
     entries: list[tuple[str, Command, str, str]] = [
-        ("collect", run_collect, "Collect the measurements of a paper into one table, and judge methods by the controls.", "wbir collect 17-csngf"),
+        (
+            "collect",
+            run_collect,
+            "Collect the measurements of a paper into one table, and judge methods by the controls.",
+            "wbir collect 17-csngf",
+        ),
         ("exhibit", run_exhibit, "Make tables and figures of a paper.", "wbir exhibit 17-csngf table-1"),
         ("claims", run_claims, "Give every claim of a paper its verdict.", "wbir claims 17-csngf"),
     ]
@@ -145,8 +161,8 @@ def run_exhibit(options: argparse.Namespace) -> None:
 
 def run_claims(options: argparse.Namespace) -> None:
     """`wbir claims`."""
-    from wbir.results import PaperResults
     from wbir.claims import write_claims
+    from wbir.results import PaperResults
 
     write_claims(PaperResults(_paper(options, options.paper), _results(options)))
 
@@ -194,7 +210,9 @@ def _device(wanted: str, spec: dict) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0 on success, 2 on input that cannot be used (one line on standard error)."""
     options = build_parser().parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING if options.quiet else logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(
+        level=logging.WARNING if options.quiet else logging.INFO, format="%(message)s", stream=sys.stderr
+    )
     try:
         options.run(options)
     except InputError as error:

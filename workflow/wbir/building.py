@@ -23,7 +23,9 @@ def build_cohort(plan: CohortPlan, out: Path, *, cache: Path) -> None:
     """
     if plan.source == "local" and not plan.data:
         dataset = plan.spec.get("dataset", plan.builder)
-        raise InputError(f"a folder with the data set {dataset}", "none", f"give data={{{dataset}: FOLDER}}; see docs/data-access.md")
+        raise InputError(
+            f"a folder with the data set {dataset}", "none", f"give data={{{dataset}: FOLDER}}; see docs/data-access.md"
+        )
     data = Path(plan.data) if plan.source == "local" else cache
     builder = importlib.import_module(f"wbir.cohorts.{plan.builder}")
     started = time.perf_counter()
@@ -31,7 +33,13 @@ def build_cohort(plan: CohortPlan, out: Path, *, cache: Path) -> None:
         builder.build(folder, source=plan.source, data=data, seed=plan.seed, **plan.parameters)
         cohort = Cohort.open(folder)
         seconds = time.perf_counter() - started
-        what = {"cohort": plan.id, "builder": plan.builder, "source": plan.source, "seed": plan.seed, "cases": len(cohort)}
+        what = {
+            "cohort": plan.id,
+            "builder": plan.builder,
+            "source": plan.source,
+            "seed": plan.seed,
+            "cases": len(cohort),
+        }
         _write_provenance(folder, what | {"parameters": dict(plan.parameters)}, seconds)
     log.info("%s: %d cases (%.1f s)", plan.id, len(cohort), seconds)
 

@@ -118,7 +118,9 @@ class CohortWriter:
 
     def close(self) -> None:
         if not self.rows:
-            raise InputError("at least one case in a cohort", "none", "check the cohort's parameters or its data folder")
+            raise InputError(
+                "at least one case in a cohort", "none", "check the cohort's parameters or its data folder"
+            )
         attributes = sorted({key for row in self.rows for key in row} - {"case", "split", *FILES})
         used = [name for name in FILES if any(name in row for row in self.rows)]
         write_rows(self.folder / "manifest.csv", self.rows, ["case", "split", *attributes, *used])
@@ -186,10 +188,14 @@ def check_case(case: Case) -> None:
     for name in (*IMAGES, *LABELS, *MASKS):
         array = getattr(case, name)
         if array is not None and array.shape != shape:
-            raise InputError(f"{name} of case {case.id} on the fixed grid {shape}", f"shape {array.shape}", "resample it")
+            raise InputError(
+                f"{name} of case {case.id} on the fixed grid {shape}", f"shape {array.shape}", "resample it"
+            )
     for name in (*IMAGES, "truth"):
         array = getattr(case, name)
         if array is not None and not np.all(np.isfinite(array)):
             raise InputError(f"finite values in {name} of case {case.id}", "NaN or infinity", "repair the image")
     if case.truth is not None and case.truth.shape != (dim, *shape):
-        raise InputError(f"truth of case {case.id} as {(dim, *shape)}", f"shape {case.truth.shape}", "check the axis order")
+        raise InputError(
+            f"truth of case {case.id} as {(dim, *shape)}", f"shape {case.truth.shape}", "check the axis order"
+        )

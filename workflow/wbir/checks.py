@@ -89,7 +89,9 @@ def _quantity(results: PaperResults, wanted: Mapping[str, Any], entry: Mapping[s
     if "success_below" in entry:
         return (values < float(entry["success_below"])).astype(float)
     if "relative_to" in entry:
-        other = results.select(_merged(wanted, entry["relative_to"]), speed=speed).groupby(["case", "seed"])["value"].mean()
+        other = (
+            results.select(_merged(wanted, entry["relative_to"]), speed=speed).groupby(["case", "seed"])["value"].mean()
+        )
         values = (values / other).reindex(values.index)
     return values.dropna()
 
@@ -138,11 +140,15 @@ def _bound(results: PaperResults, check: Mapping[str, Any], speed: bool) -> list
     if check.get("statistic", "each") == "each":
         worst = float(values.max() if upper else values.min())
         verdict = "holds" if inside(worst) else "contradicted"
-        return [Outcome(f"{sides}, every case", worst, math.nan, math.nan, len(values), "worst case", math.nan, verdict)]
+        return [
+            Outcome(f"{sides}, every case", worst, math.nan, math.nan, len(values), "worst case", math.nan, verdict)
+        ]
     low, high = _interval(values)
     sure = len(values) >= MINIMUM_N and inside(high if upper else low)
     verdict = "holds" if sure else "direction only" if inside(float(values.mean())) else "contradicted"
-    return [Outcome(f"{sides}, mean", float(values.mean()), low, high, len(values), "bootstrap interval", math.nan, verdict)]
+    return [
+        Outcome(f"{sides}, mean", float(values.mean()), low, high, len(values), "bootstrap interval", math.nan, verdict)
+    ]
 
 
 def _order(results: PaperResults, check: Mapping[str, Any], speed: bool) -> list[Outcome]:
@@ -172,8 +178,23 @@ def _paired(what: str, gains: np.ndarray, check: Mapping[str, Any]) -> Outcome:
     enough = len(gains) >= MINIMUM_N
     if "within" in check:
         margin = float(check["within"])
-        verdict = "contradicted" if abs(mean) > margin else "holds" if enough and max(-low, high) <= margin else "direction only"
-        return Outcome(f"{what}, difference within {margin:g}", mean, low, high, len(gains), "bootstrap interval", math.nan, verdict)
+        verdict = (
+            "contradicted"
+            if abs(mean) > margin
+            else "holds"
+            if enough and max(-low, high) <= margin
+            else "direction only"
+        )
+        return Outcome(
+            f"{what}, difference within {margin:g}",
+            mean,
+            low,
+            high,
+            len(gains),
+            "bootstrap interval",
+            math.nan,
+            verdict,
+        )
     tied = check.get("ties", False) and mean == 0
     if tied:
         verdict = "holds" if enough and low == high == 0 else "direction only"
@@ -194,8 +215,12 @@ def _unpaired(what: str, first: np.ndarray, second: np.ndarray) -> Outcome:
     mean = float(difference(first, second))
     low = high = p = math.nan
     if min(len(first), len(second)) > 1:
-        p = float(stats.permutation_test((first, second), difference, alternative="greater", vectorized=True, rng=0).pvalue)
-        interval = stats.bootstrap((first, second), difference, vectorized=True, method="percentile", rng=0).confidence_interval
+        p = float(
+            stats.permutation_test((first, second), difference, alternative="greater", vectorized=True, rng=0).pvalue
+        )
+        interval = stats.bootstrap(
+            (first, second), difference, vectorized=True, method="percentile", rng=0
+        ).confidence_interval
         low, high = float(interval.low), float(interval.high)
     verdict = "contradicted" if mean <= 0 else "holds" if low > 0 and p <= 0.05 else "direction only"
     n = len(first) + len(second)
@@ -216,7 +241,9 @@ def _trend(results: PaperResults, check: Mapping[str, Any], speed: bool) -> list
         rows = rows.set_index(["case", "seed"])
         rows = rows.assign(value=rows["value"] / other).reset_index()
     rows = rows.dropna(subset=["value"])
-    rows = rows[(rows["level"] >= float(check.get("start", -math.inf))) & (rows["level"] <= float(check.get("end", math.inf)))]
+    rows = rows[
+        (rows["level"] >= float(check.get("start", -math.inf))) & (rows["level"] <= float(check.get("end", math.inf)))
+    ]
     means = rows.groupby("level")["value"].mean()
     if len(means) < 2:
         return [_not_run(_name(check))]
@@ -246,7 +273,12 @@ def _relation(results: PaperResults, check: Mapping[str, Any], speed: bool) -> l
         return [*outcomes, _not_run(_name(check))]
     verdict = "holds" if errors.max() <= tolerance else "contradicted"
     what = f"computed {check['y']} = {check['formula']}({check['x']})"
-    return [*outcomes, Outcome(what, float(errors.max()), math.nan, math.nan, len(errors), f"tolerance {tolerance:g}", math.nan, verdict)]
+    return [
+        *outcomes,
+        Outcome(
+            what, float(errors.max()), math.nan, math.nan, len(errors), f"tolerance {tolerance:g}", math.nan, verdict
+        ),
+    ]
 
 
 def _direction(check: Mapping[str, Any]) -> str:
@@ -256,7 +288,9 @@ def _direction(check: Mapping[str, Any]) -> str:
     name = check["metric"]
     known = discover().get(name) or discover().get(name.removeprefix("inverse_"))
     if known is None or known.direction == "none":
-        raise InputError(f"`direction: higher` or `lower` for an order of {name}", "none", "the metric declares no direction")
+        raise InputError(
+            f"`direction: higher` or `lower` for an order of {name}", "none", "the metric declares no direction"
+        )
     return known.direction
 
 

@@ -23,8 +23,12 @@ def write_claims(results: PaperResults) -> None:
     for suffix, speed in (("", False), ("-speed", True)):
         chosen = [entry for entry in judged if entry[0].get("speed", False) == speed]
         by_id = sorted(chosen, key=lambda entry: entry[0]["id"])
-        write_rows(results.folder / f"claims{suffix}.csv", [_claim_row(results, *entry) for entry in by_id], CLAIM_COLUMNS)
-        write_rows(results.folder / f"checks{suffix}.csv", [r for entry in by_id for r in _check_rows(*entry)], CHECK_COLUMNS)
+        write_rows(
+            results.folder / f"claims{suffix}.csv", [_claim_row(results, *entry) for entry in by_id], CLAIM_COLUMNS
+        )
+        write_rows(
+            results.folder / f"checks{suffix}.csv", [r for entry in by_id for r in _check_rows(*entry)], CHECK_COLUMNS
+        )
     write_text(results.folder / "claims.html", _to_html(results, judged))
 
 
@@ -37,7 +41,9 @@ def judge(results: PaperResults, claim: Mapping[str, Any]) -> tuple[str, list[li
     return min(verdicts, key=VERDICTS.index), outcomes
 
 
-def _claim_row(results: PaperResults, claim: Mapping[str, Any], verdict: str, outcomes: Sequence[Sequence[Outcome]]) -> dict[str, Any]:
+def _claim_row(
+    results: PaperResults, claim: Mapping[str, Any], verdict: str, outcomes: Sequence[Sequence[Outcome]]
+) -> dict[str, Any]:
     evidence = "; ".join(describe_outcome(o) for check in outcomes for o in check)
     texts = {key: " ".join(str(claim.get(key, "")).split()) for key in ("says", "where", "printed", "note")}
     return {"id": claim["id"], "verdict": verdict, "evidence": evidence, "data": _data(results, claim), **texts}
@@ -70,7 +76,9 @@ def _check_rows(claim: Mapping[str, Any], verdict: str, outcomes: Sequence[Seque
     return rows
 
 
-def _to_html(results: PaperResults, judged: Sequence[tuple[Mapping[str, Any], str, Sequence[Sequence[Outcome]]]]) -> str:
+def _to_html(
+    results: PaperResults, judged: Sequence[tuple[Mapping[str, Any], str, Sequence[Sequence[Outcome]]]]
+) -> str:
     parts = []
     for claim, verdict, outcomes in judged:
         row = {k: html.escape(str(v)) for k, v in _claim_row(results, claim, verdict, outcomes).items()}
@@ -85,4 +93,6 @@ def _to_html(results: PaperResults, judged: Sequence[tuple[Mapping[str, Any], st
     head = "<tr><th scope='col'>claim</th><th scope='col'>verdict</th><th scope='col'>the paper says</th><th scope='col'>computed</th></tr>"
     conflicts = "".join(f"<li>{html.escape(c)}</li>" for c in results.paper.spec.get("conflicts", ()))
     tail = f"<h1>Where the source contradicts itself or leaves a gap</h1><ul>{conflicts}</ul>" if conflicts else ""
-    return page(f"Claims of {results.paper.slug}", f"<table><thead>{head}</thead><tbody>{''.join(parts)}</tbody></table>{tail}")
+    return page(
+        f"Claims of {results.paper.slug}", f"<table><thead>{head}</thead><tbody>{''.join(parts)}</tbody></table>{tail}"
+    )

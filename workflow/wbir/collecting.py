@@ -38,7 +38,11 @@ def _write_cases(paper: Paper, results: Path, out: Path) -> None:
         plan = paper.cohort(paper.spec["experiments"][experiment]["cohort"])
         for row in read_rows(results / "cohorts" / plan.id / "manifest.csv"):
             attributes = {k: v for k, v in row.items() if k != "case" and not v.startswith(f"{row['case']}/")}
-            rows += [{"experiment": experiment, "case": row["case"], "attribute": k, "value": v} for k, v in attributes.items() if v]
+            rows += [
+                {"experiment": experiment, "case": row["case"], "attribute": k, "value": v}
+                for k, v in attributes.items()
+                if v
+            ]
     write_rows(out / "cases.csv", rows, ("experiment", "case", "attribute", "value"))
 
 
@@ -56,11 +60,16 @@ def judge_by_controls(paper: Paper, measurements: Sequence[Mapping[str, str]]) -
             continue
         measure = next((m for m in map(parse_measure, entry["measures"]) if m.name == entry["quality"]), None)
         if measure is None:
-            raise InputError(f"`quality` of {experiment} among its measures", repr(entry["quality"]), "correct paper.yaml")
+            raise InputError(
+                f"`quality` of {experiment} among its measures", repr(entry["quality"]), "correct paper.yaml"
+            )
         direction = discover()[measure.metric].direction
         values = _values(measurements, experiment, measure.name)
         for method in entry["methods"]:
-            rows.append({"experiment": experiment, "method": method, "metric": measure.name} | _compare(values, method, direction))
+            rows.append(
+                {"experiment": experiment, "method": method, "metric": measure.name}
+                | _compare(values, method, direction)
+            )
     return rows
 
 

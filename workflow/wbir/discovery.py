@@ -37,7 +37,9 @@ def describe(room: str, name: str) -> dict[str, Any]:
     """The SPEC of a method or the COHORT of a cohort. Raises InputError for an unknown name."""
     found = modules(room)
     if name not in found:
-        raise InputError(f"one of the {room}: {', '.join(found)}", repr(name), f"add {room}/{name}.py or correct the name")
+        raise InputError(
+            f"one of the {room}: {', '.join(found)}", repr(name), f"add {room}/{name}.py or correct the name"
+        )
     return read_literal(found[name], {"methods": "SPEC", "cohorts": "COHORT", "figures": "KIND"}[room])
 
 

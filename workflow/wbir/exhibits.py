@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 log = logging.getLogger("wbir")
-STYLE = {
+STYLE: Any = {
     "font.size": 9,
     "font.family": "DejaVu Sans",
     "axes.spines.top": False,
@@ -37,7 +37,9 @@ def make_exhibits(results: PaperResults, wanted: Sequence[str] = ()) -> None:
     tables, figures = results.paper.spec.get("tables", {}), results.paper.spec.get("figures", {})
     unknown = sorted(set(wanted) - set(tables) - set(figures))
     if unknown:
-        raise InputError(f"exhibits of {results.paper.slug} among {[*tables, *figures]}", f"{unknown}", "correct the id")
+        raise InputError(
+            f"exhibits of {results.paper.slug} among {[*tables, *figures]}", f"{unknown}", "correct the id"
+        )
     for table_id in tables:
         if not wanted or table_id in wanted:
             _write_table(results, table_id)

@@ -19,7 +19,9 @@ def fit_unit(unit: Unit, cohort_folder: Path, out: Path, *, device: str) -> None
     Raises InputError where the method has nothing to fit or the cohort no train split.
     """
     if unit.spec["kind"] != "learned":
-        raise InputError(f"a learned method for {unit.method}", f"a method of kind {unit.spec['kind']}", "run `wbir predict` at once")
+        raise InputError(
+            f"a learned method for {unit.method}", f"a method of kind {unit.spec['kind']}", "run `wbir predict` at once"
+        )
     cohort = Cohort.open(cohort_folder)
     train, validation = (cohort.select(split=split) for split in ("train", "validation"))
     if not len(train):
@@ -28,5 +30,11 @@ def fit_unit(unit: Unit, cohort_folder: Path, out: Path, *, device: str) -> None
     started = time.perf_counter()
     module = importlib.import_module(f"wbir.methods.{unit.use}")
     module.fit(train, validation, out=out, seed=unit.seed, device=device, **unit.parameters)
-    what = {"unit": unit.id, "method": unit.use, "parameters": dict(unit.parameters), "seed": unit.seed, "cases": len(train)}
+    what = {
+        "unit": unit.id,
+        "method": unit.use,
+        "parameters": dict(unit.parameters),
+        "seed": unit.seed,
+        "cases": len(train),
+    }
     write_json(out / "fit.json", manifest(what, device=device, seconds=time.perf_counter() - started))

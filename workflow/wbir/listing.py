@@ -57,7 +57,9 @@ def _metrics() -> Iterable[Sequence[Any]]:
     from wbir.measures.base import discover
 
     rows: list[Sequence[Any]] = [("name", "unit", "better", "range", "reference")]
-    return rows + [(m.name, m.unit, m.direction, f"{m.range[0]} to {m.range[1]}", m.reference) for m in discover().values()]
+    return rows + [
+        (m.name, m.unit, m.direction, f"{m.range[0]} to {m.range[1]}", m.reference) for m in discover().values()
+    ]
 
 
 def _figures() -> Iterable[Sequence[Any]]:

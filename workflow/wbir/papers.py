@@ -130,7 +130,9 @@ class Paper:
 
     def title(self, method: str) -> str:
         entry = self.method(method)
-        return entry.get("title") or (method if method in self.spec["methods"] else describe("methods", entry["use"])["title"])
+        return entry.get("title") or (
+            method if method in self.spec["methods"] else describe("methods", entry["use"])["title"]
+        )
 
     def experiments(self) -> list[str]:
         """The experiments of this scale whose data may be had."""
@@ -161,7 +163,9 @@ class Paper:
         entry = self.spec["experiments"].get(experiment)
         if entry is None or method not in entry["methods"]:
             known = {k: v["methods"] for k, v in self.spec["experiments"].items()}
-            raise InputError(f"an experiment and a method of {self.slug} among {known}", f"{experiment}/{method}", "correct it")
+            raise InputError(
+                f"an experiment and a method of {self.slug} among {known}", f"{experiment}/{method}", "correct it"
+            )
         use = self.method(method)
         spec = describe("methods", use["use"])
         parameters = merge_parameters(f"method {method}", spec["parameters"], *self._layers(use))
@@ -183,7 +187,9 @@ class Paper:
         known = modules("figures")
         unknown = sorted(kinds - set(known))
         if unknown:
-            raise InputError(f"figure kinds of {self.slug} among {sorted(known)}", f"{unknown}", "add figures/<kind>.py")
+            raise InputError(
+                f"figure kinds of {self.slug} among {sorted(known)}", f"{unknown}", "add figures/<kind>.py"
+            )
         return closure([known[kind] for kind in sorted(kinds)])
 
 
@@ -207,7 +213,9 @@ def load_paper(
     if scale not in SCALES:
         raise InputError(f"a scale among {SCALES}", repr(scale), "correct `scale`")
     if slug not in slugs():
-        raise InputError(f"a paper among {', '.join(slugs()) or 'none'}", repr(slug), "correct the name or add its folder")
+        raise InputError(
+            f"a paper among {', '.join(slugs()) or 'none'}", repr(slug), "correct the name or add its folder"
+        )
     return Paper(slug, scale, _read(PAPERS / slug / "paper.yaml"), sources or {}, data or {})
 
 
@@ -219,9 +227,13 @@ def _read(path: Path) -> Mapping[str, Any]:
     try:
         spec = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise InputError(f"YAML in {path.parent.name}/paper.yaml", " ".join(str(error).split()), "correct it") from error
+        raise InputError(
+            f"YAML in {path.parent.name}/paper.yaml", " ".join(str(error).split()), "correct it"
+        ) from error
     schema = yaml.safe_load((WORKFLOW / "schemas" / "paper.schema.yaml").read_text(encoding="utf-8"))
-    fault = next(iter(sorted(Draft202012Validator(schema).iter_errors(spec), key=lambda e: list(map(str, e.path)))), None)
+    fault = next(
+        iter(sorted(Draft202012Validator(schema).iter_errors(spec), key=lambda e: list(map(str, e.path)))), None
+    )
     if fault is not None:
         place = "/".join(map(str, fault.path)) or "the top"
         raise InputError(f"{path.parent.name}/paper.yaml to follow its schema at {place}", fault.message, "correct it")

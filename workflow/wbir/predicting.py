@@ -46,11 +46,19 @@ def run_unit(unit: Unit, cohort_folder: Path, out: Path, *, device: str, model: 
         record = _load_record(kept, row["case"])
         if record is None:
             record = _run_case(unit, cohort, row["case"], predict, measures, kept, store=number <= unit.gallery)
-        log.info("[%d/%d] %s %s: %s (%.1f s)", number, len(cohort), unit.id, row["case"], record["status"], record["seconds"])
+        log.info(
+            "[%d/%d] %s %s: %s (%.1f s)", number, len(cohort), unit.id, row["case"], record["status"], record["seconds"]
+        )
         records.append(record)
     _write_tables(unit, records, out)
     _gather_gallery(kept, out)
-    what = {"unit": unit.id, "method": unit.use, "parameters": dict(unit.parameters), "seed": unit.seed, "cases": len(records)}
+    what = {
+        "unit": unit.id,
+        "method": unit.use,
+        "parameters": dict(unit.parameters),
+        "seed": unit.seed,
+        "cases": len(records),
+    }
     what |= {"cohort": asdict(unit.cohort) | {"data": ""}, "measures": [m.name for m in unit.measures]}
     what["failed"] = [f"{r['case']}: {r['status']}" for r in records if r["status"] != "ok"]
     write_json(out / "manifest.json", manifest(what, device=device, seconds=time.perf_counter() - started))
@@ -99,7 +107,13 @@ def _load_record(kept: Path, case: str) -> dict[str, Any] | None:
 
 
 def _run_case(
-    unit: Unit, cohort: Cohort, case_id: str, predict: Callable[[Case], Prediction], measures: Mapping[str, Any], kept: Path, store: bool
+    unit: Unit,
+    cohort: Cohort,
+    case_id: str,
+    predict: Callable[[Case], Prediction],
+    measures: Mapping[str, Any],
+    kept: Path,
+    store: bool,
 ) -> dict[str, Any]:
     """Predict and measure one case into a record, kept on disk before it is returned."""
     record: dict[str, Any] = {"case": case_id, "status": "ok", "rows": [], "times": [], "seconds": math.nan}
@@ -151,7 +165,13 @@ def _write_tables(unit: Unit, records: Iterable[Mapping[str, Any]], out: Path) -
     rows: list[dict[str, Any]] = []
     times: list[dict[str, Any]] = []
     for record in records:
-        base = {"paper": unit.paper, "experiment": unit.experiment, "case": record["case"], "method": unit.method, "seed": unit.seed}
+        base = {
+            "paper": unit.paper,
+            "experiment": unit.experiment,
+            "case": record["case"],
+            "method": unit.method,
+            "seed": unit.seed,
+        }
         base["status"] = record["status"]
         found = record["rows"] or [(m.name, "", math.nan, "") for m in unit.measures]
         rows += [base | _cells(*row) for row in found]

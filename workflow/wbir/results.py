@@ -40,7 +40,7 @@ class PaperResults:
         path = self.folder / name
         if not path.is_file():
             raise InputError(f"collected results at {path}", "no such file", "run `wbir collect` first")
-        text = {c: str for c in ("paper", "experiment", "case", "method", "metric", "label", "unit", "status")}
+        text = dict.fromkeys(("paper", "experiment", "case", "method", "metric", "label", "unit", "status"), str)
         table = pandas.read_csv(path, dtype=text, keep_default_na=False, na_values={"value": [""]})
         cases = pandas.read_csv(self.folder / "cases.csv", dtype=str, keep_default_na=False)
         if cases.empty:
@@ -90,6 +90,8 @@ class PaperResults:
         """
         path = self.results / self.unit(experiment, method).id / "gallery" / f"{case}.npz"
         if not path.is_file():
-            raise InputError(f"a gallery file of {method} for case {case}", "none", "raise `gallery` or see the unit's log")
+            raise InputError(
+                f"a gallery file of {method} for case {case}", "none", "raise `gallery` or see the unit's log"
+            )
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)

@@ -38,5 +38,9 @@ def _to_html(rows: list[dict[str, Any]], scale: str) -> str:
     """Papers with the most contradicted claims first, those not yet here last."""
     ordered = sorted(rows, key=lambda r: (r["state"] != "computed", -int(r.get("contradicted") or 0), r["paper"]))
     head = "".join(f"<th scope='col'>{html.escape(c)}</th>" for c in COLUMNS)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(str(r.get(c, '')))}</td>" for c in COLUMNS) + "</tr>" for r in ordered)
-    return page(f"Scoreboard at the {scale} scale", f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(str(r.get(c, '')))}</td>" for c in COLUMNS) + "</tr>" for r in ordered
+    )
+    return page(
+        f"Scoreboard at the {scale} scale", f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )

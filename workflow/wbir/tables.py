@@ -37,7 +37,9 @@ class Cell:
         value = f"{self.computed:.{self.digits}f}" if _plain(self.computed, self.digits) else f"{self.computed:.2e}"
         if math.isnan(self.spread):
             return value
-        return f"{value} ± " + (f"{self.spread:.{self.digits}f}" if _plain(self.spread, self.digits) else f"{self.spread:.1e}")
+        return f"{value} ± " + (
+            f"{self.spread:.{self.digits}f}" if _plain(self.spread, self.digits) else f"{self.spread:.1e}"
+        )
 
     @property
     def printed_text(self) -> str:
@@ -163,13 +165,17 @@ def to_markdown(table: Table) -> str:
     for row in table.rows:
         cells = [t for c in table.columns for t in (table.cells[row, c].text, table.cells[row, c].printed_text or "–")]
         lines.append("| " + " | ".join([row, *cells]) + " |")
-    return f"**{table.place}.** {table.title}\n\n" + "\n".join(lines) + "\n" + (f"\n{table.note}\n" if table.note else "")
+    return (
+        f"**{table.place}.** {table.title}\n\n" + "\n".join(lines) + "\n" + (f"\n{table.note}\n" if table.note else "")
+    )
 
 
 def to_latex(table: Table) -> str:
     escape = str.maketrans({c: f"\\{c}" for c in "%_&#$"} | {"±": r"$\pm$", "–": "--"})
     lines = [r"\begin{tabular}{l" + "rr" * len(table.columns) + "}", r"\hline"]
-    lines.append(" & ".join(["", *(rf"\multicolumn{{2}}{{c}}{{{c.translate(escape)}}}" for c in table.columns)]) + r" \\")
+    lines.append(
+        " & ".join(["", *(rf"\multicolumn{{2}}{{c}}{{{c.translate(escape)}}}" for c in table.columns)]) + r" \\"
+    )
     lines.append(" & ".join([table.row_title, *["computed & printed"] * len(table.columns)]) + r" \\ \hline")
     for row in table.rows:
         cells = [t for c in table.columns for t in (table.cells[row, c].text, table.cells[row, c].printed_text or "--")]
@@ -187,7 +193,8 @@ def to_html(table: Table) -> str:
 
     head = "".join(f"<th scope='col'>{html.escape(c)}</th>" for c in table.columns)
     body = "".join(
-        f"<tr><th scope='row'>{html.escape(r)}</th>{''.join(cell(table.cells[r, c]) for c in table.columns)}</tr>" for r in table.rows
+        f"<tr><th scope='row'>{html.escape(r)}</th>{''.join(cell(table.cells[r, c]) for c in table.columns)}</tr>"
+        for r in table.rows
     )
     note = f"<p>{html.escape(table.note)}</p>" if table.note else ""
     grid = f"<table><thead><tr><th scope='col'>{html.escape(table.row_title)}</th>{head}</tr></thead><tbody>{body}</tbody></table>"

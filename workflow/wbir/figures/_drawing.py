@@ -41,11 +41,15 @@ class View:
             raise InputError(f"a case of {experiment} with {dict(where or {})}", "none", "correct `where`")
         self.case: Case = cohort.case(case or cohort.rows[0]["case"])
         self.arrays: Mapping[str, np.ndarray] = results.gallery(experiment, method, self.case.id) if method else {}
-        known = {name: self.arrays.get(name) for name in ("displacement", "inverse", "matrix", "warped")}
+        known: dict[str, Any] = {
+            name: self.arrays.get(name) for name in ("displacement", "inverse", "matrix", "warped")
+        }
         self.forward = Evaluation(self.case, Prediction(**known))
 
     def image(self, what: str) -> np.ndarray:
-        """`fixed`, `moving`, `warped`, `warped_cubic`, `inverse_warped`, `difference`, `true_warped`, `jacobian`, or an array of the gallery."""
+        """`fixed`, `moving`, `warped`, `warped_cubic`, `inverse_warped`, `difference`, `true_warped`, `jacobian`,
+        or an array of the gallery.
+        """
         if what in ("fixed", "moving"):
             return getattr(self.case, what)
         if what == "warped":
@@ -63,7 +67,9 @@ class View:
             return self.forward.jacobian_determinant
         if what in self.arrays:
             return self.arrays[what]
-        raise InputError(f"something to show among fixed, moving, warped, …, {sorted(self.arrays)}", repr(what), "correct it")
+        raise InputError(
+            f"something to show among fixed, moving, warped, …, {sorted(self.arrays)}", repr(what), "correct it"
+        )
 
     def displacement(self, what: str) -> np.ndarray:
         """`displacement`, `inverse`, `truth`, or an array of the gallery: `(dim, *shape)` voxels."""
@@ -75,7 +81,9 @@ class View:
             return self.case.truth
         if what in self.arrays:
             return self.arrays[what]
-        raise InputError(f"a displacement among displacement, inverse, truth, {sorted(self.arrays)}", repr(what), "correct it")
+        raise InputError(
+            f"a displacement among displacement, inverse, truth, {sorted(self.arrays)}", repr(what), "correct it"
+        )
 
 
 def slice_of(array: np.ndarray, axis: int, at: float) -> np.ndarray:

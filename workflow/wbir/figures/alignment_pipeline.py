@@ -38,7 +38,7 @@ def draw(
     fixed, moving, rotated = view.case.fixed, view.case.moving, _rotated_only(view)
     colours, overlap_map, best = _match(fixed, rotated, sigma, epsilon)
     axes = subfigure.subplots(2, 4)
-    middle = {"axis": 2, "at": 0.55}
+    middle: dict[str, Any] = {"axis": 2, "at": 0.55}
     for place, image, title in (
         (axes[0, 0], fixed, "A (reference)"),
         (axes[1, 0], moving, "B (floating)"),
@@ -68,7 +68,9 @@ def _rotated_only(view: View) -> np.ndarray:
     return Evaluation(view.case, Prediction(matrix=matrix)).warped
 
 
-def _match(fixed: np.ndarray, moving: np.ndarray, sigma: float, epsilon: float) -> tuple[list[np.ndarray], np.ndarray, Any]:
+def _match(
+    fixed: np.ndarray, moving: np.ndarray, sigma: float, epsilon: float
+) -> tuple[list[np.ndarray], np.ndarray, Any]:
     """NGF colours `(X, Y, Z, 3)` of both images, the similarity map (NaN where the overlap is small), its best index."""
     import torch
 
@@ -94,6 +96,8 @@ def _colours(axes: Axes, image: np.ndarray, title: str) -> None:
 def _map(axes: Axes, values: np.ndarray, best: Any) -> None:
     """The slice of the map through its maximum, which is marked."""
     axes.imshow(values[:, :, best[2]].T, origin="lower", cmap="viridis")
-    axes.plot(best[0], best[1], "o", markersize=12, markerfacecolor="none", markeredgecolor="#D55E00", markeredgewidth=1.8)
+    axes.plot(
+        best[0], best[1], "o", markersize=12, markerfacecolor="none", markeredgecolor="#D55E00", markeredgewidth=1.8
+    )
     axes.set_title("s_ANGF over χ, maximum marked")
     bare(axes)

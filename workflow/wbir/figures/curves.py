@@ -17,7 +17,7 @@ KIND = {
         "select": "experiment, metric and what else pins the measurements",
         "methods": "{key: name}: a line each",
         "xlabel, ylabel": "axis labels with units",
-        "mark": "a reading (label \"\") whose value is marked by a vertical dashed line",
+        "mark": 'a reading (label "") whose value is marked by a vertical dashed line',
     },
 }
 
