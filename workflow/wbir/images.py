@@ -43,8 +43,7 @@ def read_displacement(path: Path | str, frame: Frame) -> np.ndarray:
     expected = (*frame.shape, *(1,) * (4 - frame.dim), frame.dim)
     if image.shape != expected:
         raise InputError(f"a displacement field of shape {expected}", f"{path} of {image.shape}", "check its grid")
-    vectors = np.asarray(image.dataobj, dtype=np.float64).reshape(*frame.shape, frame.dim)
-    return np.moveaxis(vectors @ np.linalg.inv(_voxel_to_lps(frame)).T, -1, 0).astype(np.float32)
+    return from_lps_vectors(np.asarray(image.dataobj, dtype=np.float64).reshape(*frame.shape, frame.dim), frame)
 
 
 def write_displacement(path: Path | str, displacement: np.ndarray, frame: Frame) -> None:
@@ -53,18 +52,31 @@ def write_displacement(path: Path | str, displacement: np.ndarray, frame: Frame)
 
     if displacement.shape != (frame.dim, *frame.shape):
         raise ValueError(f"a displacement of {frame.shape} has {frame.dim} components first, got {displacement.shape}")
-    vectors = np.moveaxis(displacement, 0, -1).astype(np.float64) @ _voxel_to_lps(frame).T
     shape = (*frame.shape, *(1,) * (4 - frame.dim), frame.dim)
-    image = nibabel.Nifti1Image(vectors.reshape(shape).astype(np.float32), _full_affine(frame))
+    image = nibabel.Nifti1Image(
+        to_lps_vectors(displacement, frame).reshape(shape).astype(np.float32), _full_affine(frame)
+    )
     image.header.set_intent(DISPLACEMENT_INTENT)
     with written_whole(path) as temporary:
         nibabel.save(image, temporary)
 
 
-def _voxel_to_lps(frame: Frame) -> np.ndarray:
-    """The linear part of the affine with the first two world axes turned from RAS to LPS."""
-    flip = np.diag([-1.0, -1.0, 1.0][: frame.dim])
-    return flip @ frame.affine[: frame.dim, : frame.dim]
+def to_lps_vectors(displacement: np.ndarray, frame: Frame) -> np.ndarray:
+    """Voxels of `frame`, `(dim, *shape)`, to ITK's vectors: millimetres in LPS, float64 `(*shape, dim)`."""
+    linear = voxel_to_lps(frame)[: frame.dim, : frame.dim]
+    return np.moveaxis(displacement, 0, -1).astype(np.float64) @ linear.T
+
+
+def from_lps_vectors(vectors: np.ndarray, frame: Frame) -> np.ndarray:
+    """ITK's vectors, millimetres in LPS, `(*shape, dim)`, to voxels of `frame`, float32 `(dim, *shape)`."""
+    linear = np.linalg.inv(voxel_to_lps(frame)[: frame.dim, : frame.dim])
+    voxels = np.moveaxis(vectors.astype(np.float64) @ linear.T, -1, 0)
+    return np.ascontiguousarray(voxels, dtype=np.float32)
+
+
+def voxel_to_lps(frame: Frame) -> np.ndarray:
+    """`(dim + 1, dim + 1)`: array index to world millimetres in LPS+, ITK's convention (x and y of RAS+ turned)."""
+    return np.diag([*[-1.0, -1.0, 1.0][: frame.dim], 1.0]) @ frame.affine
 
 
 def _full_affine(frame: Frame) -> np.ndarray:
