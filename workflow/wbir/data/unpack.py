@@ -1,0 +1,140 @@
+"""Unpacking archives from strangers: only plain files, only inside the folder, only up to a declared size."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from wbir.errors import InputError
+from wbir.files import folder_written_whole
+
+BLOCK = 1 << 20
+Keep = Callable[[str], bool]
+DAMAGED = (  # RuntimeError: an encrypted zip; NotImplementedError: an unknown compression
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    lzma.LZMAError,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+)
+
+
+def unpack(archive: Path | str, folder: Path | str, *, limit_bytes: int, keep: Keep = lambda name: True) -> Path:
+    """Unpack a zip (or wheel) or tar archive into `folder`, which appears whole or not at all; returns `folder`.
+
+    keep: which member files to take, by their name in the archive.
+    limit_bytes: the most that the kept files may hold together, unpacked.
+
+    Raises InputError for what is no archive or is damaged, for a member (kept or not) whose name is absolute or
+    climbs out, for a link or device, a name that comes twice, and beyond the limit.
+    """
+    archive = Path(archive)
+    if not archive.is_file():
+        raise InputError("an archive", f"nothing at {archive}", "fetch it first")
+    if zipfile.is_zipfile(archive):
+        members = _zip_members
+    elif tarfile.is_tarfile(archive):
+        members = _tar_members
+    else:
+        raise InputError("a zip or tar archive", f"{archive} (neither)", "delete it and fetch it again")
+    try:
+        with folder_written_whole(folder) as temporary:
+            _write_members(members(archive), archive, temporary, keep, limit_bytes)
+    except DAMAGED as error:
+        raise InputError("a whole archive", f"{archive} ({error})", "delete it and fetch it again") from error
+    return Path(folder)
+
+
+def checked_name(name: str, archive: Path) -> PurePosixPath:
+    """A member's name as a relative path. Raises InputError where it is absolute, climbs out or is not portable."""
+    path = PurePosixPath(name)
+    bad = (
+        not path.parts
+        or path.is_absolute()
+        or ".." in path.parts
+        or "\\" in name
+        or ":" in path.parts[0]
+        or "\0" in name
+    )
+    if bad:
+        raise InputError(
+            f"members inside {archive.name}", repr(name), "do not unpack it: the archive is not trustworthy"
+        )
+    return path
+
+
+def _write_members(
+    members: Iterator[tuple[str, int, Callable[[], IO[bytes]]]],
+    archive: Path,
+    folder: Path,
+    keep: Keep,
+    limit_bytes: int,
+) -> None:
+    left, seen = limit_bytes, set()
+    for name, declared, opener in members:
+        path = checked_name(name, archive)
+        if not keep(name):
+            continue
+        if path in seen:
+            raise InputError(f"each name once in {archive.name}", f"{name} twice", "do not unpack it")
+        seen.add(path)
+        if declared > left:
+            raise _too_large(archive, limit_bytes)
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        left -= _copy(opener, target, left, archive, limit_bytes)
+    if not seen:
+        raise InputError(
+            f"files to take from {archive.name}", "none of its members", "check that it is the right archive"
+        )
+
+
+def _copy(opener: Callable[[], IO[bytes]], target: Path, left: int, archive: Path, limit_bytes: int) -> int:
+    """Copy one member and count what really comes out: a header may lie about its size."""
+    written = 0
+    with opener() as source, target.open("wb") as sink:
+        while block := source.read(BLOCK):
+            written += len(block)
+            if written > left:
+                raise _too_large(archive, limit_bytes)
+            sink.write(block)
+    return written
+
+
+def _too_large(archive: Path, limit_bytes: int) -> InputError:
+    return InputError(f"at most {limit_bytes} bytes in {archive.name}", "more", "check that it is the right archive")
+
+
+def _zip_members(archive: Path) -> Iterator[tuple[str, int, Callable[[], IO[bytes]]]]:
+    with zipfile.ZipFile(archive) as bundle:
+        for info in bundle.infolist():
+            mode = info.external_attr >> 16
+            checked_name(info.filename, archive)
+            if mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_IFMT(mode) == 0):
+                raise _not_plain(info.filename, archive)
+            if not info.is_dir():
+                yield info.filename, info.file_size, lambda info=info: bundle.open(info)  # type: ignore[misc]
+
+
+def _tar_members(archive: Path) -> Iterator[tuple[str, int, Callable[[], IO[bytes]]]]:
+    with tarfile.open(archive) as bundle:
+        for info in bundle:
+            checked_name(info.name, archive)
+            if not (info.isreg() or info.isdir()):
+                raise _not_plain(info.name, archive)
+            if info.isreg():
+                yield info.name, info.size, lambda info=info: bundle.extractfile(info)  # type: ignore[misc]
+
+
+def _not_plain(name: str, archive: Path) -> InputError:
+    return InputError(f"plain files in {archive.name}", f"{name!r}, a link or a device", "do not unpack it")
