@@ -60,9 +60,7 @@ def test_only_wanted_files_are_taken_and_counted(name: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", MAKERS)
-@pytest.mark.parametrize(
-    "bad", ["../evil.txt", "set/../../evil.txt", "/tmp/evil.txt", "C:/evil.txt", "set\\..\\evil.txt"]
-)
+@pytest.mark.parametrize("bad", ["../evil.txt", "set/../../evil.txt", "/evil.txt", "C:/evil.txt", "set\\..\\evil.txt"])
 def test_a_name_that_climbs_out_is_refused(name: str, bad: str, tmp_path: Path) -> None:
     refuse(MAKERS[name](tmp_path / name, {"set/a.txt": b"alpha", bad: b"evil"}), "members inside")
 
