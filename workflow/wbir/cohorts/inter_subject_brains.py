@@ -37,7 +37,7 @@ COHORT = {
     "sources": ["simulated"],
     "stack": "torch",
     "threads": 1,
-    "mem_mb": 6000,
+    "mem_mb": 4000,
     "runtime": 60,
     "parameters": {
         "spacing": 1.0,  # mm; the box is 176 x 208 x 176 mm

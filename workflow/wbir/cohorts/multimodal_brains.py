@@ -31,7 +31,7 @@ COHORT = {
     "sources": ["simulated"],
     "stack": "torch",
     "threads": 1,
-    "mem_mb": 8000,
+    "mem_mb": 4000,
     "runtime": 120,
     "parameters": {
         "subjects": 20,
