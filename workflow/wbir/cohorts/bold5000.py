@@ -24,7 +24,7 @@ COHORT = {
     " they are off by some mm in places and serve to say where the brain is, not to score a"
     " segmentation.",
     "sources": ["package"],
-    "stack": "simpleitk",
+    "stack": "torch",
     "threads": 1,
     "mem_mb": 3000,
     "runtime": 10,
