@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from wbir.checks import run_check
 from wbir.claims import judge
 from wbir.collecting import judge_by_controls
