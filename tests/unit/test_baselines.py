@@ -247,6 +247,21 @@ def test_demons_recover_a_warp(variant, dim):
     assert_inverse(found, 0.1)
 
 
+def test_demons_do_not_follow_noise():
+    """Two noisy views of one object: nothing should move."""
+    frame = oblique(SHAPES[2])
+    rng = np.random.default_rng(6)
+    fixed, moving = (
+        (blobs(frame.shape, grid(frame.shape)) + rng.normal(0, 0.2, frame.shape)).astype(np.float32) for _ in range(2)
+    )
+    largest = {}
+    for share in (0.0, 0.01):
+        found = run("demons", Case("noisy", frame, fixed, moving), smallest_difference=share)
+        assert found.displacement is not None
+        largest[share] = np.abs(found.displacement).max()
+    assert largest[0.01] < 0.1 < 0.5 < largest[0.0]
+
+
 def test_controls():
     case = warp_case(oblique(SHAPES[2]))
     nothing = run("identity", case)

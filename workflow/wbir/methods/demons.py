@@ -3,7 +3,8 @@
 Each iteration moves every voxel along the image gradient by the intensity difference (optical flow) and smooths with
 a Gaussian. `diffeomorphic` composes the exponential of the update with the field (Vercauteren et al. 2009, NeuroImage
 45), `symmetric` adds it, with the mean of both images' gradients (Thirion 1998, Med Image Anal 2). Paper 03 compares
-with diffeomorphic demons (Sect. 4.1) and states no parameter; these are ours.
+with diffeomorphic demons (Sect. 4.1) and states no parameter; these are ours. Demons normalise their force, so that
+noise in the background would move voxels as far as anatomy does: `smallest_difference` stops that.
 
 Level l smooths both images by `smoothing[l]` voxels and shrinks them by `factors[l]` (never below 4 voxels along an
 axis). The inverse is found by fixed-point iteration on the displacement (geometry.flows.invert).
@@ -13,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from wbir.cases import Case, Prediction
 from wbir.errors import InputError
@@ -34,6 +37,7 @@ SPEC = {
         "displacement_sigma": 1.0,  # Gaussian of the displacement after each iteration, voxels of the level; 0: none
         "update_sigma": 0.0,  # Gaussian of the update field, voxels of the level; 0: none
         "step": 2.0,  # longest update, voxels of the level
+        "smallest_difference": 0.01,  # share of the fixed image's range; a smaller difference is noise and moves nothing
         "histogram_matching": True,  # of the moving image to the fixed one
     },
     "tiny": {"factors": [2, 1], "smoothing": [1.0, 0.0], "iterations": [10, 5]},
@@ -49,7 +53,8 @@ HISTOGRAM_LEVELS, MATCH_POINTS, SMALLEST = 256, 16, 4
 
 def predict(
     case: Case, *, seed: int, device: str = "cpu", variant: str, factors: Sequence[int], smoothing: Sequence[float],
-    iterations: Sequence[int], displacement_sigma: float, update_sigma: float, step: float, histogram_matching: bool,
+    iterations: Sequence[int], displacement_sigma: float, update_sigma: float, step: float, smallest_difference: float,
+    histogram_matching: bool,
 ) -> Prediction:  # fmt: skip
     """A displacement and its inverse. Raises InputError for an unknown variant or lists of unequal length."""
     import SimpleITK
@@ -68,9 +73,9 @@ def predict(
         fixed, moving = to_sitk(case.fixed, case.frame), to_sitk(case.moving, case.frame)
         if histogram_matching:
             moving = SimpleITK.HistogramMatching(moving, fixed, HISTOGRAM_LEVELS, MATCH_POINTS, True)
-        field = _onto(
-            _coarse_to_fine(_filter(variant, displacement_sigma, update_sigma, step), fixed, moving, levels), fixed
-        )
+        demons = _filter(variant, displacement_sigma, update_sigma, step)
+        demons.SetIntensityDifferenceThreshold(smallest_difference * float(np.ptp(case.fixed)))
+        field = _onto(_coarse_to_fine(demons, fixed, moving, levels), fixed)
     displacement = displacement_from_sitk(field, case.frame)
     return Prediction(displacement=displacement, inverse=inverse_displacement(displacement))
 
