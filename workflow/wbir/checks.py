@@ -153,7 +153,7 @@ def _bound(results: PaperResults, check: Mapping[str, Any], speed: bool) -> list
 
 def _order(results: PaperResults, check: Mapping[str, Any], speed: bool) -> list[Outcome]:
     """`better` against each of `than`: paired over cases, or between two groups of cases (`paired: false`)."""
-    sign = 1.0 if check.get("direction", _direction(check)) == "higher" else -1.0
+    sign = 1.0 if (check.get("direction") or _direction(check)) == "higher" else -1.0
     first = _quantity(results, _merged(check, check["better"]), check, speed)
     outcomes = []
     for other in check["than"]:

@@ -62,7 +62,7 @@ class View:
             return self.forward.warped - self.case.fixed
         if what == "true_warped":
             truth = Prediction(displacement=self.case.truth, matrix=self.case.truth_matrix)
-            return Evaluation(self.case, truth).warped
+            return Evaluation(self.case, truth).warp(self.case.moving, padding="zeros")
         if what == "jacobian":
             return self.forward.jacobian_determinant
         if what in self.arrays:
