@@ -58,6 +58,13 @@ def closure(paths: Iterable[Path]) -> list[Path]:
 
 
 @functools.lru_cache(maxsize=None)
+def defined_functions(path: Path) -> frozenset[str]:
+    """The names of a file's top-level functions, read with `ast`."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    return frozenset(node.name for node in body if isinstance(node, ast.FunctionDef))
+
+
+@functools.lru_cache(maxsize=None)
 def _imports(path: Path) -> tuple[Path, ...]:
     found: set[Path] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wbir.discovery import PACKAGE, REPOSITORY, WORKFLOW, closure, describe, merge_parameters, modules
+from wbir.discovery import (
+    PACKAGE,
+    REPOSITORY,
+    WORKFLOW,
+    closure,
+    defined_functions,
+    describe,
+    merge_parameters,
+    modules,
+)
 from wbir.errors import InputError
 
 PAPERS = REPOSITORY / "config" / "papers"
@@ -77,9 +86,10 @@ class Unit:
         return describe("methods", self.use)
 
     def code(self) -> list[Path]:
-        """The files whose change must rerun this unit: the method, the measures, and all that they import."""
-        measures = [p for p in (PACKAGE / "measures").glob("*.py") if p.stem != "statistics"]
-        return closure([modules("methods")[self.use], PACKAGE / "predicting.py", *measures])
+        """The files whose change must rerun this unit: its method, its metrics, and all that they import."""
+        wanted = {measure.metric for measure in self.measures}
+        measures = [path for path in (PACKAGE / "measures").glob("*.py") if wanted & defined_functions(path)]
+        return closure([modules("methods")[self.use], *measures])
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,7 @@ def run_unit(unit: Unit, cohort_folder: Path, out: Path, *, device: str, model: 
     unreadable cohort.
     """
     started = time.perf_counter()
-    cohort = Cohort.open(cohort_folder)
-    cohort = cohort.select(split="test")
+    cohort = Cohort.open(cohort_folder).select(split="test")
     measures = _functions(unit)
     predict = _predictor(unit, device, model)
     kept = _checkpoint_folder(unit, cohort_folder, out)

@@ -24,6 +24,7 @@ COHORT = {
         "explains."
     ),
     "sources": ["simulated", "local"],
+    "dataset": "nirep",
     "stack": "torch",
     "threads": 1,
     "mem_mb": 1500,

@@ -68,9 +68,7 @@ class GradientMeasure:
         return field, sample(mask, points[:, :, 1:-1, 1:-1, 1:-1], mode="nearest", padding="zeros")
 
     def against(self, prepared: Tensor, mask: Tensor, overlap: float) -> Callable[[Tensor, Tensor], CrossMap]:
-        similarity = CrossSimilarity(
-            self.field(prepared), mask, mask.shape[2:], overlap=overlap, squared=self.squared
-        )
+        similarity = CrossSimilarity(self.field(prepared), mask, mask.shape[2:], overlap=overlap, squared=self.squared)
         return lambda moving, moving_mask: similarity(self.field(moving), moving_mask)
 
 
