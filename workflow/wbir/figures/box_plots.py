@@ -39,7 +39,7 @@ def draw(
     axes = subfigure.subplots()
     table = results.select({"label": "*", **select})
     group_items, box_items = dict(groups["items"]), dict(boxes["items"])
-    width = 0.8 / len(box_items)
+    width = min(0.3, 0.8 / len(box_items))
     for b, (box, name) in enumerate(box_items.items()):
         paint = colours[b] if colours else colour(b)
         for g, group in enumerate(group_items):
