@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from conftest import ROOT
+from wbir.discovery import REPOSITORY as ROOT
 
 PACKAGE = ROOT / "workflow" / "wbir"
 FILES = sorted(PACKAGE.rglob("*.py"))

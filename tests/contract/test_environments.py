@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import ROOT
+from wbir.discovery import REPOSITORY as ROOT
 from wbir.discovery import describe, modules
 
 CONDA_NAMES = {"pytorch": "torch"}  # where conda's name differs from the registry's

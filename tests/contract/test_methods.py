@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conftest import ROOT
 from wbir.cases import Case, Cohort, CohortWriter, Prediction
+from wbir.discovery import REPOSITORY as ROOT
 from wbir.discovery import describe, merge_parameters, modules
 from wbir.geometry.frames import Frame
 

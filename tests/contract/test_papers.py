@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conftest import ROOT
+from wbir.discovery import REPOSITORY as ROOT
 from wbir.discovery import describe
 from wbir.files import read_rows
 from wbir.measures.base import discover

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+from wbir.discovery import REPOSITORY as ROOT
 from wbir.files import read_rows
 from wbir.papers import SCALES, slugs
 
@@ -132,3 +133,20 @@ def test_config_explains_every_key() -> None:
     for number, line in enumerate(lines):
         if line and not line.startswith("#"):
             assert lines[number - 1].startswith("#"), f"{line!r} has no comment above it"
+
+
+def readme_commands() -> list[str]:
+    """The snakemake lines of the README's code blocks, without their comments."""
+    lines = (line.split("  #")[0].strip() for line in (ROOT / "README.md").read_text().splitlines())
+    return [line for line in lines if line.startswith("snakemake ") and "--use-conda" not in line]
+
+
+@pytest.mark.parametrize("command", readme_commands())
+def test_the_readme_s_commands_plan(snakemake, command: str) -> None:  # type: ignore[no-untyped-def]
+    snakemake(*shlex.split(command)[1:], "-n")
+
+
+def test_bad_configuration_is_refused(snakemake) -> None:  # type: ignore[no-untyped-def]
+    for setting in ("scale=huge", "papers=[99-nowhere]", "sources={letters: public}", "colour=red"):
+        done = snakemake("-n", "--config", setting, check=False)
+        assert done.returncode != 0, setting
