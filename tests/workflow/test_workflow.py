@@ -125,7 +125,79 @@ def test_a_paper_is_one_folder_and_a_method_one_file(clone: Path, snakemake) -> 
     method = clone / "workflow/wbir/methods/made_up_shift.py"
     method.write_text(MINI_METHOD.replace("[0] = by", "[1] = by"))
     planned = snakemake("-n", "99-made-up").stdout
-    assert "predict_torch" in planned and "cohort_" not in planned and "letters/identity/0" not in planned
+    assert "unit=99-made-up/letters/shift/0" in planned
+    assert "unit=99-made-up/letters/identity/0" not in planned and "rule cohort_" not in planned
+
+
+LEARNED_METHOD = '''
+"""Learns the mean of the fixed images and predicts no motion."""
+import numpy as np
+from wbir.cases import Prediction, Reading
+
+SPEC = {
+    "title": "Mean", "reference": "made up", "kind": "learned", "stack": "torch", "threads": 1, "mem_mb": 500, "runtime": 1,
+    "gpu": 0, "parameters": {"scale": 1.0}, "tiny": {}, "dims": [2],
+}
+
+
+def fit(train, validation, *, out, seed, device, scale):
+    mean = scale * np.mean([case.fixed.mean() for case in train])
+    (out / "model.pt").write_text(f"{mean:.9g}")
+    (out / "history.csv").write_text("epoch,loss\\n0,0\\n")
+
+
+def predict(case, *, seed, device, model, scale):
+    return Prediction(readings=[Reading("learned_mean", float(model.read_text()), "1")])
+'''
+MADE_UP_COHORT = '''
+"""Constant images, one for each split."""
+import numpy as np
+from wbir.cases import Case, CohortWriter
+from wbir.geometry.frames import Frame
+
+COHORT = {
+    "title": "Constants", "reference": "made up", "describes": "nothing", "sources": ["simulated"], "stack": "torch",
+    "threads": 1, "mem_mb": 500, "runtime": 1, "parameters": {"size": 8}, "tiny": {}, "dims": 2,
+}
+
+
+def build(folder, *, source, data, seed, size):
+    writer = CohortWriter(folder, {"title": COHORT["title"], "source": source})
+    for number, split in enumerate(("train", "test")):
+        image = np.full((size, size), number + 0.25, dtype=np.float32)
+        writer.add(Case(split, Frame.of(image.shape), image, image, attributes={"split": split}))
+    writer.close()
+'''
+LEARNING_PAPER = """
+title: A made-up learning paper
+reference: none
+summary: Learns a mean.
+methods:
+  mean: {use: made_up_mean, with: {scale: 2.0}}
+experiments:
+  main: {cohort: made_up_constants, methods: [mean], measures: [mse]}
+claims:
+  - id: 98-C01
+    says: The mean of the train split, doubled.
+    where: nowhere
+    checks:
+      - {kind: bound, experiment: main, method: mean, metric: learned_mean, above: 0.499}
+      - {kind: bound, experiment: main, method: mean, metric: learned_mean, below: 0.501}
+"""
+
+
+@pytest.mark.slow
+def test_a_learned_method_is_fitted_before_it_predicts(clone: Path, snakemake) -> None:  # type: ignore[no-untyped-def]
+    paper = clone / "config" / "papers" / "98-learning"
+    paper.mkdir()
+    (paper / "paper.yaml").write_text(LEARNING_PAPER)
+    (clone / "workflow/wbir/methods/made_up_mean.py").write_text(LEARNED_METHOD)
+    (clone / "workflow/wbir/cohorts/made_up_constants.py").write_text(MADE_UP_COHORT)
+    snakemake("--cores", "2", "98-learning")
+    results = clone / "results/demo/98-learning"
+    assert (results / "main/mean/0/model.pt").is_file() and (results / "main/mean/0/fit.json").is_file()
+    assert [row["verdict"] for row in read_rows(results / "claims.csv")] == ["holds"]
+    assert "Nothing to be done" in snakemake("-n", "98-learning").stdout
 
 
 def test_config_explains_every_key() -> None:

@@ -1,0 +1,90 @@
+"""Running a unit: it goes on where a kill stopped it, with the same bytes, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wbir import predicting
+from wbir.cases import Case, CohortWriter, Prediction, Reading
+from wbir.geometry.frames import Frame
+from wbir.papers import CohortPlan, Measure, Unit
+
+PLAN = CohortPlan(id="pairs", builder="letters", source="simulated", own_data=False, seed=0, data="", parameters={})
+UNIT = Unit(
+    paper="99-made-up",
+    experiment="main",
+    method="shift",
+    seed=0,
+    use="identity",
+    parameters={},
+    measures=(Measure("mse", "forward", "mse"), Measure("min_jacobian", "inverse", "inverse_min_jacobian")),
+    gallery=1,
+    cohort=PLAN,
+)
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Path:
+    writer = CohortWriter(tmp_path / "pairs", {"title": "pairs"})
+    rng = np.random.default_rng(0)
+    for name in ("a", "b", "c"):
+        fixed, moving = rng.random((2, 12, 12)).astype(np.float32)
+        writer.add(Case(name, Frame.of((12, 12)), fixed, moving))
+    writer.close()
+    return writer.folder
+
+
+def shift(case: Case) -> Prediction:
+    displacement = np.zeros((2, *case.frame.shape), dtype=np.float32)
+    displacement[0] = 0.5
+    return Prediction(
+        displacement=displacement, readings=[Reading("own", 1.5, "mm"), Reading("clock", 1.0, "s", speed=True)]
+    )
+
+
+def run(cohort: Path, out: Path, predict, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(predicting, "_predictor", lambda *arguments: predict)
+    predicting.run_unit(UNIT, cohort, out, device="cpu")
+
+
+def test_a_killed_run_goes_on_with_the_same_bytes(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, killed = tmp_path / "whole" / "0", tmp_path / "killed" / "0"
+    run(cohort, whole, shift, monkeypatch)
+    seen: list[str] = []
+
+    def dies_in_b(case: Case) -> Prediction:
+        seen.append(case.id)
+        if case.id == "b":
+            raise SystemExit(137)
+        return shift(case)
+
+    with pytest.raises(SystemExit):
+        run(cohort, killed, dies_in_b, monkeypatch)
+    assert not (killed / "measurements.csv").exists()
+    run(cohort, killed, lambda case: seen.append(case.id) or shift(case), monkeypatch)
+    assert seen == ["a", "b", "b", "c"]
+    assert (killed / "measurements.csv").read_bytes() == (whole / "measurements.csv").read_bytes()
+    assert (killed / "gallery/a.npz").read_bytes() == (whole / "gallery/a.npz").read_bytes()
+    assert [path.name for path in killed.parent.iterdir()] == ["0"]
+
+
+def test_times_stand_apart_and_failures_are_rows(cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nan_in_c(case: Case) -> Prediction:
+        return (
+            shift(case) if case.id != "c" else Prediction(displacement=np.full((2, 12, 12), np.nan, dtype=np.float32))
+        )
+
+    out = tmp_path / "out" / "0"
+    run(cohort, out, nan_in_c, monkeypatch)
+    lines = (out / "measurements.csv").read_text().splitlines()
+    assert "clock" not in "".join(lines) and sum(",own," in line for line in lines) == 2
+    assert sum("failed: InputError" in line for line in lines) == 2  # one row for each metric of case c
+    assert "clock" in (out / "timings.csv").read_text()
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["cases"] == 3 and len(manifest["failed"]) == 1 and manifest["libraries"]["numpy"] == np.__version__
