@@ -46,12 +46,17 @@ def cohort_name(plan):
     return plan.id.split(".", 1)[1] if "." in plan.id else plan.id
 
 
+def gpus(spec):
+    """GPUs of a job: those of its SPEC, none at the demo scale, which is for the CPU."""
+    return spec["gpu"] if SCALE != "demo" else 0
+
+
 def needs(spec):
     """Resources of a job from a SPEC; memory and time grow with each retry."""
     return {
         "mem_mb": lambda wildcards, attempt: spec["mem_mb"] * attempt,
         "runtime": lambda wildcards, attempt: spec["runtime"] * attempt,
-        "gpu": spec.get("gpu", 0),
+        "gpu": gpus(spec),
     }
 
 

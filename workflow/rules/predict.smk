@@ -31,7 +31,7 @@ for stack in STACKS:
         resources:
             mem_mb=lambda wildcards, attempt: UNITS[wildcards.unit].spec["mem_mb"] * attempt,
             runtime=lambda wildcards, attempt: UNITS[wildcards.unit].spec["runtime"] * attempt,
-            gpu=lambda wildcards: UNITS[wildcards.unit].spec["gpu"],
+            gpu=lambda wildcards: gpus(UNITS[wildcards.unit].spec),
         conda:
             environment(stack)
         shell:

@@ -131,7 +131,7 @@ def run_fit(options: argparse.Namespace) -> None:
     from wbir.fitting import fit_unit
 
     unit = _paper(options).unit(options.experiment, options.method, options.seed)
-    fit_unit(unit, _cohort_folder(options, unit.cohort.id), options.out, device=_device(options.device, unit.spec))
+    fit_unit(unit, _cohort_folder(options, unit.cohort.id), options.out, device=_device(options, unit.spec))
 
 
 def run_predict(options: argparse.Namespace) -> None:
@@ -139,7 +139,7 @@ def run_predict(options: argparse.Namespace) -> None:
     from wbir.predicting import run_unit
 
     unit = _paper(options).unit(options.experiment, options.method, options.seed)
-    device = _device(options.device, unit.spec)
+    device = _device(options, unit.spec)
     run_unit(unit, _cohort_folder(options, unit.cohort.id), options.out, device=device, model=options.model)
 
 
@@ -196,11 +196,11 @@ def _cohort_folder(options: argparse.Namespace, cohort: str) -> Path:
     return options.cohort or Path("results") / options.scale / "cohorts" / cohort
 
 
-def _device(wanted: str, spec: dict) -> str:
-    """`auto` is a GPU where the method asks for one and there is one; torch is imported only then."""
-    if wanted != "auto":
-        return wanted
-    if not spec.get("gpu"):
+def _device(options: argparse.Namespace, spec: dict) -> str:
+    """`auto` is a GPU where the method asks for one and there is one, but the CPU at the demo scale; torch comes late."""
+    if options.device != "auto":
+        return options.device
+    if not spec.get("gpu") or options.scale == "demo":
         return "cpu"
     import torch
 

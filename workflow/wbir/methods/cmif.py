@@ -18,7 +18,7 @@ SPEC = {
     "threads": 1,
     "mem_mb": 6000,
     "runtime": 600,
-    "gpu": 0,
+    "gpu": 1,
     "parameters": {
         "clusters": 16,  # k of k-means, both images
         "samples": 10000,  # voxels that k-means sees

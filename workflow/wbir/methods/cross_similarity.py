@@ -32,7 +32,7 @@ SPEC = {
     "threads": 1,
     "mem_mb": 4000,
     "runtime": 120,
-    "gpu": 0,
+    "gpu": 1,
     "parameters": {
         "algorithm": "fft",  # fft | direct
         "similarity": "squared",  # squared (Eq. 2) | unsquared (Eq. 3)

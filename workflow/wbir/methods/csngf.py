@@ -22,7 +22,7 @@ SPEC = {
     "threads": 1,
     "mem_mb": 4000,
     "runtime": 240,
-    "gpu": 0,
+    "gpu": 1,
     "parameters": {
         "similarity": "squared",  # squared (Eq. 2) | unsquared (Eq. 3)
         "invert_moving": False,  # register 1 - moving
