@@ -6,6 +6,7 @@ source, parameters, seed, metrics that its attributes explain) and, where there 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -184,6 +185,8 @@ class Cohort:
 
 def check_case(case: Case) -> None:
     """Raise InputError where a case breaks the contract (shapes, NaN, types)."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", case.id):
+        raise InputError("a case id of letters, digits and _ . + -", repr(case.id), "it names a folder: rename it")
     shape, dim = case.frame.shape, case.frame.dim
     for name in (*IMAGES, *LABELS, *MASKS):
         array = getattr(case, name)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wbir.discovery import WORKFLOW
 from wbir.results import PaperResults
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _cell(results: PaperResults, spec: Mapping[str, Any], wanted: Mapping[str, A
         spread=spread,
         n=int(rows["value"].notna().sum()),
         failed=int((rows["status"] != "ok").sum()),
-        unit=next(iter(rows["unit"]), ""),
+        unit="" if spec["cells"].get("statistic") == "success" else next(iter(rows["unit"]), ""),
         printed=printed.get("value", ""),
         printed_spread=printed.get("spread", ""),
         digits=int(spec["cells"].get("digits", 3)),
@@ -202,15 +203,8 @@ def to_html(table: Table) -> str:
 
 
 def page(title: str, body: str) -> str:
-    """A small self-contained HTML page."""
-    style = (
-        "body{font:15px/1.45 system-ui,sans-serif;margin:1.5rem;color:#1b1f24;background:#fff}"
-        "table{border-collapse:collapse}th,td{padding:.35rem .7rem;border-bottom:1px solid #d0d7de;text-align:left;vertical-align:top}"
-        "thead th{border-bottom:2px solid #57606a}small{color:#57606a}h1{font-size:1.15rem}.wide{overflow-x:auto}"
-        ".contradicted{color:#b42318;font-weight:600}.holds,.reproduced{color:#116329;font-weight:600}"
-        "@media(prefers-color-scheme:dark){body{background:#0d1117;color:#e6edf3}small{color:#9da7b1}th,td{border-color:#30363d}"
-        ".contradicted{color:#ff7b72}.holds,.reproduced{color:#56d364}}"
-    )
+    """A small HTML page that stands alone; its style is workflow/report/page.css."""
+    style = (WORKFLOW / "report" / "page.css").read_text(encoding="utf-8")
     return (
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{html.escape(title)}</title>"
         f"<meta name='viewport' content='width=device-width,initial-scale=1'><style>{style}</style></head>"

@@ -139,7 +139,7 @@ def test_local_slices_of_two_volumes(tmp_path: Path) -> None:
     module.build(
         tmp_path / "c", source="local", data=tmp_path, seed=0, **{**module.COHORT["parameters"], "height": 0.5}
     )
-    case = Cohort.open(tmp_path / "c").case("Brain Morph")
+    case = Cohort.open(tmp_path / "c").case("brain-morph")
     assert case.moving.shape == (128, 128) and case.attributes["moving_subject"] == "na01" and case.truth is None
     for labels, length in ((case.moving_labels, 120), (case.fixed_labels, 100)):
         assert labels is not None

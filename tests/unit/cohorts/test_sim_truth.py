@@ -101,7 +101,7 @@ def warped(case: Case, order: int = 3) -> np.ndarray:
 
 
 def test_truth_of_slices_shows_the_fixed_image(tmp_path: Path) -> None:
-    case = build("brain_slices", tmp_path / "c", noise=0.0, bias=0.0).case("Brain Morph")
+    case = build("brain_slices", tmp_path / "c", noise=0.0, bias=0.0).case("brain-morph")
     before, after = (float(((image - case.fixed) ** 2).mean()) for image in (case.moving, warped(case)))
     assert after < 0.02 * before
     assert case.truth is not None and case.truth[:, [0, -1]].max() == 0 == case.truth[:, :, [0, -1]].max()

@@ -42,7 +42,7 @@ COHORT = {
     "tiny": {"size": 32, "spacing": 6.0},
     "dims": 2,
 }
-CASE = "Brain Morph"
+CASE = "brain-morph"
 LABELS = {1: "brain"}
 FILL = 0.9
 FADE = 0.1  # of the side: over this width the velocity rises from zero at the border
