@@ -32,8 +32,7 @@ demo: setup
 	@echo "== done: results/demo/scoreboard.html; 'make report' makes the whole report"
 
 report: demo
-	@mkdir -p reports/demo
-	@snakemake --report reports/demo/report.html --report-stylesheet workflow/report/style.css --quiet all
+	@snakemake --cores $(CORES) --quiet rules report
 	@echo "== reports/demo/report.html"
 
 test: setup lint

@@ -6,6 +6,8 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 from wbir.discovery import REPOSITORY as ROOT
 from wbir.files import read_rows
@@ -103,6 +105,9 @@ def test_a_paper_is_one_folder_and_a_method_one_file(clone: Path, snakemake) -> 
     results = clone / "results/demo/99-made-up"
     first = {path: path.read_bytes() for path in sorted(results.rglob("*.csv")) if "timings" not in path.name}
 
+    schema = yaml.safe_load((ROOT / "workflow/schemas/measurement.schema.yaml").read_text())
+    for row in [*read_rows(results / "measurements.csv"), *read_rows(results / "timings.csv")]:
+        Draft202012Validator(schema).validate(row)
     verdicts = {row["id"]: row["verdict"] for row in read_rows(results / "claims.csv")}
     assert verdicts == {"99-C01": "holds", "99-C02": "contradicted"}
     cells = {(row["row"], row["column"]): row for row in read_rows(results / "tables/table-1.csv")}

@@ -1,4 +1,5 @@
 # What all rules share: the papers as declared, where things lie, what a job needs. No torch is imported here.
+import json
 import os
 import shlex
 import sys
@@ -34,6 +35,11 @@ def choices():
     sources = [f"--source {name}={source}" for name, source in config["sources"].items()]
     data = [f"--data {shlex.quote(f'{name}={folder}')}" for name, folder in config["data"].items()]
     return " ".join([f"--scale {SCALE}", *sources, *data])
+
+
+def report_config():
+    """This run's configuration as options of a further Snakemake."""
+    return " ".join(shlex.quote(f"{key}={json.dumps(value)}") for key, value in config.items() if key != "cache")
 
 
 def relative(paths):

@@ -1,4 +1,4 @@
-# The scoreboard over all papers; the report itself is `snakemake --report` (make report).
+# The scoreboard over all papers, and the Snakemake report.
 rule write_scoreboard:
     input:
         claims=[f"{RESULTS}/{slug}/{name}.csv" for slug in PAPERS for name in ("claims", "claims-speed", "qc")],
@@ -21,3 +21,24 @@ rule write_scoreboard:
         environment("present")
     shell:
         "python -m wbir report --scale {params.scale} --results {params.results} 2> {log}"
+
+
+# Snakemake writes its report from the finished jobs, so the rule calls it; the lock is this run's own.
+rule report:
+    input:
+        f"{RESULTS}/scoreboard.csv",
+        [paper_files(paper) for paper in PAPERS.values()],
+        captions=relative(sorted((Path(workflow.basedir) / "workflow" / "report").glob("*.rst"))),
+        style=relative([Path(workflow.basedir) / "workflow" / "report" / "style.css"]),
+    output:
+        f"reports/{SCALE}/report.html",
+    log:
+        f"logs/{SCALE}/report.log",
+    params:
+        config=report_config(),
+        python=sys.executable,
+    conda:
+        environment("present")
+    shell:
+        "{params.python} -m snakemake all --nolock --report {output} --report-stylesheet {input.style}"
+        " --config {params.config} > {log} 2>&1"
