@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from wbir.__main__ import build_parser, main
@@ -36,6 +38,14 @@ def test_bad_input_is_one_clear_line(arguments: list[str], words: str, capsys: p
     assert main(arguments) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and words in lines[0] and "got" in lines[0]
+
+
+def test_an_output_that_cannot_be_written_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("in the way")
+    arguments = ["--paper", "22-variational-principle", "--cohort", "letters", "--out", str(tmp_path / "file" / "out")]
+    assert main(["cohort", *arguments]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and "can be read and written" in lines[0]
 
 
 @pytest.mark.parametrize("what", ["papers", "methods", "cohorts", "metrics", "figures"])

@@ -220,6 +220,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        todo = "check the path, its permissions and the free space"
+        print(
+            f"wbir {options.command}: expected files that can be read and written, got {error}: {todo}", file=sys.stderr
+        )
+        return 2
     return 0
 
 
