@@ -32,7 +32,7 @@ demo: setup
 	@echo "== done: results/demo/scoreboard.html; 'make report' makes the whole report"
 
 report: demo
-	@snakemake --cores $(CORES) --quiet rules report
+	@snakemake report --cores $(CORES) --quiet rules
 	@echo "== reports/demo/report.html"
 
 test: setup lint

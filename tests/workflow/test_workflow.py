@@ -223,6 +223,17 @@ def test_the_readme_s_commands_plan(snakemake, command: str) -> None:  # type: i
     snakemake(*shlex.split(command)[1:], "-n")
 
 
+def makefile_commands() -> list[str]:
+    """The Makefile's calls of Snakemake that run something."""
+    lines = (ROOT / "Makefile").read_text().replace("$(CORES)", "1").splitlines()
+    return [line.strip().lstrip("@") for line in lines if "snakemake" in line and "--cores" in line]
+
+
+@pytest.mark.parametrize("command", makefile_commands())
+def test_the_makefile_s_commands_plan(snakemake, command: str) -> None:  # type: ignore[no-untyped-def]
+    snakemake(*shlex.split(command)[1:], "-n")
+
+
 def test_bad_configuration_is_refused(snakemake) -> None:  # type: ignore[no-untyped-def]
     for setting in ("scale=huge", "papers=[99-nowhere]", "sources={letters: public}", "colour=red"):
         done = snakemake("-n", "--config", setting, check=False)
