@@ -6,6 +6,7 @@ rule write_scoreboard:
         code=code_of("scoreboard.py"),
     output:
         table=f"{RESULTS}/scoreboard.csv",
+        speed=f"{RESULTS}/scoreboard-speed.csv",
         page=report(
             f"{RESULTS}/scoreboard.html",
             caption="../report/scoreboard.rst",

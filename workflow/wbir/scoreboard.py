@@ -13,25 +13,35 @@ from wbir.files import read_rows, write_rows, write_text
 from wbir.tables import page
 
 COLUMNS = ("paper", "topic", "state", "tables", "figures", "claims", *VERDICTS, "flagged")
+SPEED_COLUMNS = ("paper", *VERDICTS)
 
 
 def write_scoreboard(results: Path, scale: str) -> None:
-    """Write scoreboard.csv and scoreboard.html below `results` from the papers' claims and controls."""
-    rows = [_row(entry, results) for entry in read_rows(REPOSITORY / "config" / "proceedings.csv")]
-    rows.sort(key=lambda row: row["paper"])
+    """Write scoreboard.csv, scoreboard-speed.csv (verdicts that rest on times) and scoreboard.html (all) below `results`."""
+    papers = sorted(read_rows(REPOSITORY / "config" / "proceedings.csv"), key=lambda entry: entry["paper"])
+    rows = [_row(entry, results) for entry in papers]
+    here = [row["paper"] for row in rows if row["state"] == "computed"]
+    speed = [{"paper": paper} | _counts(results / paper / "claims-speed.csv") for paper in here]
     write_rows(results / "scoreboard.csv", rows, COLUMNS)
-    write_text(results / "scoreboard.html", _to_html(rows, scale))
+    write_rows(results / "scoreboard-speed.csv", speed, SPEED_COLUMNS)
+    by_paper = {row["paper"]: row for row in speed}
+    both = [row | {v: row[v] + by_paper[row["paper"]][v] for v in VERDICTS if row["paper"] in by_paper} for row in rows]
+    write_text(results / "scoreboard.html", _to_html(both, scale))
 
 
 def _row(entry: dict[str, str], results: Path) -> dict[str, Any]:
+    """A paper's row; verdicts that rest on times are counted apart, since they may change from run to run."""
     folder = results / entry["paper"]
     row: dict[str, Any] = {key: entry[key] for key in ("paper", "topic", "tables", "figures", "claims")}
     if not (folder / "claims.csv").is_file():
         return row | {"state": "not yet here"}
-    claims = read_rows(folder / "claims.csv") + read_rows(folder / "claims-speed.csv")
-    counts = Counter(claim["verdict"] for claim in claims)
     flagged = [q for q in read_rows(folder / "qc.csv") if q["flag"] != "ok"]
-    return row | {verdict: counts[verdict] for verdict in VERDICTS} | {"state": "computed", "flagged": len(flagged)}
+    return row | _counts(folder / "claims.csv") | {"state": "computed", "flagged": len(flagged)}
+
+
+def _counts(path: Path) -> dict[str, int]:
+    counts = Counter(claim["verdict"] for claim in read_rows(path))
+    return {verdict: counts[verdict] for verdict in VERDICTS}
 
 
 def _to_html(rows: list[dict[str, Any]], scale: str) -> str:
