@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +89,19 @@ def test_times_stand_apart_and_failures_are_rows(cohort: Path, tmp_path: Path, m
     assert "clock" in (out / "timings.csv").read_text()
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["cases"] == 3 and len(manifest["failed"]) == 1 and manifest["libraries"]["numpy"] == np.__version__
+
+
+def test_a_kill_at_the_very_end_loses_no_gallery(cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Snakemake removes an incomplete unit's outputs; what was kept must be able to make them again."""
+    whole, killed = tmp_path / "whole" / "0", tmp_path / "killed" / "0"
+    run(cohort, whole, shift, monkeypatch)
+
+    def dies(*arguments: object, **options: object) -> None:
+        raise SystemExit(137)
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(predicting, "manifest", dies)
+        run(cohort, killed, shift, patch)
+    shutil.rmtree(killed)
+    run(cohort, killed, shift, monkeypatch)
+    assert (killed / "gallery/a.npz").read_bytes() == (whole / "gallery/a.npz").read_bytes()

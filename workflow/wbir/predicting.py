@@ -185,9 +185,9 @@ def _cells(metric: str, label: str, value: float, unit: str) -> dict[str, str]:
 
 
 def _gather_gallery(kept: Path, out: Path) -> None:
-    """Move what was kept for figures into `out/gallery`."""
+    """Copy what was kept for figures into `out/gallery`; the kept files stay until the unit is whole."""
     gallery = out / "gallery"
     shutil.rmtree(gallery, ignore_errors=True)
     gallery.mkdir(parents=True)
     for path in sorted(kept.glob("*.npz")):
-        path.replace(gallery / path.name)
+        shutil.copyfile(path, gallery / path.name)

@@ -55,7 +55,7 @@ def library_versions() -> dict[str, str]:
 
 
 def device_name(device: str) -> str:
-    """The device in words: the GPU's name, or the processor's architecture and the number of threads."""
+    """The device in words: the GPU's name, or the processor's architecture."""
     if device.startswith("cuda"):
         import torch
 
