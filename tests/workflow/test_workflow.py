@@ -123,6 +123,8 @@ def test_a_paper_is_one_folder_and_a_method_one_file(clone: Path, snakemake) -> 
 
     again = snakemake("-n", "99-made-up").stdout
     assert "Nothing to be done" in again
+    other = snakemake("-n", "99-made-up", "--config", "data={nirep: elsewhere}", "sources={nirep: local}").stdout
+    assert "Nothing to be done" in other, "a data set that this paper does not read reruns it"
     snakemake("--cores", "2", "--forceall", "99-made-up")
     second = {path: path.read_bytes() for path in first}
     assert first == second

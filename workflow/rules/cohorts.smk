@@ -13,7 +13,7 @@ for cohort_id, (cohort_paper, plan) in COHORTS.items():
         params:
             paper=cohort_paper,
             cohort=cohort_name(plan),
-            choices=choices(),
+            choices=choices([plan]),
             cache=config["cache"],
             plan=f"{plan.source} {plan.data} {plan.seed} {sorted(plan.parameters.items())}",
         threads: plan.spec["threads"]

@@ -30,10 +30,12 @@ wildcard_constraints:
     paper="[0-9]{2}-[^/]+",
 
 
-def choices():
-    """The user's choice of data, as options of the command line."""
-    sources = [f"--source {name}={source}" for name, source in config["sources"].items()]
-    data = [f"--data {shlex.quote(f'{name}={folder}')}" for name, folder in config["data"].items()]
+def choices(plans):
+    """The user's choice of data for these cohorts, as options of the command line; other choices rerun nothing here."""
+    names = {name for plan in plans for name in (plan.id, cohort_name(plan))}
+    datasets = {plan.dataset for plan in plans}
+    sources = [f"--source {name}={source}" for name, source in config["sources"].items() if name in names]
+    data = [f"--data {shlex.quote(f'{name}={folder}')}" for name, folder in config["data"].items() if name in datasets]
     return " ".join([f"--scale {SCALE}", *sources, *data])
 
 
@@ -83,9 +85,14 @@ def unit_model(wildcards):
     return [f"{RESULTS}/{wildcards.unit}/model.pt"] if learned else []
 
 
-def unit_options(wildcards):
-    unit = UNITS[wildcards.unit]
-    return f"--paper {unit.paper} --experiment {unit.experiment} --method {unit.method} --seed {unit.seed}"
+def unit_options(unit):
+    """What names a unit on the command line, with the choice of its data."""
+    names = f"--paper {unit.paper} --experiment {unit.experiment} --method {unit.method} --seed {unit.seed}"
+    return f"{choices([unit.cohort])} {names}"
+
+
+def paper_choices(wildcards):
+    return choices(PAPERS[wildcards.paper].plans())
 
 
 def unit_state(wildcards):
@@ -107,12 +114,8 @@ def unit_files(wildcards):
     return [f"{RESULTS}/{u.id}/{name}.csv" for u in PAPERS[wildcards.paper].units() for name in ("measurements", "timings")]
 
 
-def unit_galleries(wildcards):
-    return [f"{RESULTS}/{u.id}/gallery" for u in PAPERS[wildcards.paper].units()]
-
-
-def unit_cohorts(wildcards):
-    return sorted({f"{RESULTS}/cohorts/{u.cohort.id}" for u in PAPERS[wildcards.paper].units()})
+def paper_cohorts(paper):
+    return sorted({f"{RESULTS}/cohorts/{unit.cohort.id}" for unit in paper.units()})
 
 
 def exhibit_files(paper, kind):

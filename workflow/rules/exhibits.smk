@@ -2,7 +2,7 @@
 rule collect:
     input:
         units=unit_files,
-        cohorts=unit_cohorts,
+        cohorts=lambda wildcards: paper_cohorts(PAPERS[wildcards.paper]),
         declaration=lambda wildcards: declared(wildcards.paper),
         code=code_of("collecting.py"),
     output:
@@ -13,7 +13,7 @@ rule collect:
     log:
         f"logs/{SCALE}/{{paper}}/collect.log",
     params:
-        choices=choices(),
+        choices=paper_choices,
         results=lambda wildcards, output: Path(output[0]).parents[1],
     conda:
         environment("present")
@@ -43,7 +43,7 @@ rule claims:
     log:
         f"logs/{SCALE}/{{paper}}/claims.log",
     params:
-        choices=choices(),
+        choices=paper_choices,
         results=lambda wildcards, output: Path(output[0]).parents[1],
     conda:
         environment("present")
@@ -61,7 +61,7 @@ for slug, paper in PAPERS.items():
             timings=f"{RESULTS}/{slug}/timings.csv",
             cases=f"{RESULTS}/{slug}/cases.csv",
             galleries=[f"{RESULTS}/{unit.id}/gallery" for unit in paper.units()],
-            cohorts=sorted({f"{RESULTS}/cohorts/{unit.cohort.id}" for unit in paper.units()}),
+            cohorts=paper_cohorts(paper),
             declaration=declared(slug),
             code=[*relative(paper.code_of_figures()), *code_of("exhibits.py")],
         output:
@@ -90,7 +90,7 @@ for slug, paper in PAPERS.items():
         log:
             f"logs/{SCALE}/{slug}/exhibits.log",
         params:
-            choices=choices(),
+            choices=choices(paper.plans()),
             results=lambda wildcards, output: Path(output[0]).parents[2],
             paper=slug,
         conda:

@@ -15,8 +15,7 @@ for unit_id, unit in UNITS.items():
         log:
             f"logs/{SCALE}/{unit_id}/fit.log",
         params:
-            choices=choices(),
-            unit=f"--paper {unit.paper} --experiment {unit.experiment} --method {unit.method} --seed {unit.seed}",
+            unit=unit_options(unit),
             parameters=str(sorted(unit.parameters.items())),
             device=config["device"],
             out=lambda wildcards, output: Path(output.model).parent,
@@ -26,5 +25,5 @@ for unit_id, unit in UNITS.items():
         conda:
             environment(unit.spec["stack"])
         shell:
-            "python -m wbir fit {params.choices} {params.unit} --cohort {input.cohort} --device {params.device}"
+            "python -m wbir fit {params.unit} --cohort {input.cohort} --device {params.device}"
             " --out {params.out} 2> {log}"

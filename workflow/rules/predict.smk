@@ -21,8 +21,7 @@ for stack in STACKS:
         log:
             f"logs/{SCALE}/{{unit}}/predict.log",
         params:
-            choices=choices(),
-            unit=unit_options,
+            unit=lambda wildcards: unit_options(UNITS[wildcards.unit]),
             state=unit_state,
             model=lambda wildcards, input: f"--model {input.model}" if input.model else "",
             device=config["device"],
@@ -35,5 +34,5 @@ for stack in STACKS:
         conda:
             environment(stack)
         shell:
-            "python -m wbir predict {params.choices} {params.unit} --cohort {input.cohort} {params.model}"
+            "python -m wbir predict {params.unit} --cohort {input.cohort} {params.model}"
             " --device {params.device} --out {params.out} 2> {log}"

@@ -22,9 +22,10 @@ def build_cohort(plan: CohortPlan, out: Path, *, cache: Path) -> None:
     cache: where downloads are kept. Raises InputError where its data are not there.
     """
     if plan.source == "local" and not plan.data:
-        dataset = plan.spec.get("dataset", plan.builder)
         raise InputError(
-            f"a folder with the data set {dataset}", "none", f"give data={{{dataset}: FOLDER}}; see docs/data-access.md"
+            f"a folder with the data set {plan.dataset}",
+            "none",
+            f"give data={{{plan.dataset}: FOLDER}}; see docs/data-access.md",
         )
     data = Path(plan.data) if plan.source == "local" else cache
     builder = importlib.import_module(f"wbir.cohorts.{plan.builder}")

@@ -45,6 +45,11 @@ class CohortPlan:
         return describe("cohorts", self.builder)
 
     @property
+    def dataset(self) -> str:
+        """The name by which `data` and config/datasets.csv know its files."""
+        return dataset_of(self.builder)
+
+    @property
     def available(self) -> bool:
         """Whether its data may be had: simulated, carried by a package, asked for, or pointed to."""
         return self.source in UNASKED_SOURCES or bool(self.data) or self.source == "public"
@@ -108,7 +113,7 @@ class Paper:
         entry = local or {"use": name}
         spec = describe("cohorts", entry["use"])
         identity = f"{self.slug}.{name}" if local else name
-        data = str(self.data.get(spec.get("dataset", entry["use"]), ""))
+        data = str(self.data.get(dataset_of(entry["use"]), ""))
         source = self.sources.get(identity) or self.sources.get(name) or entry.get("source")
         if source is None:
             source = "local" if data and "local" in spec["sources"] and spec["sources"][0] == "public" else ""
@@ -125,6 +130,10 @@ class Paper:
             data=data,
             parameters=parameters,
         )
+
+    def plans(self) -> list[CohortPlan]:
+        """The cohorts of all experiments, runnable or not."""
+        return [self.cohort(entry["cohort"]) for entry in self.spec["experiments"].values()]
 
     @staticmethod
     def _unasked(spec: Mapping[str, Any]) -> str:
@@ -155,8 +164,7 @@ class Paper:
             return f"not part of the {self.scale} scale"
         plan = self.cohort(entry["cohort"])
         if not plan.available:
-            dataset = plan.spec.get("dataset", plan.builder)
-            return f"needs the data set {dataset}: --config 'data={{{dataset}: FOLDER}}'"
+            return f"needs the data set {plan.dataset}: --config 'data={{{plan.dataset}: FOLDER}}'"
         return None
 
     def units(self) -> list[Unit]:
@@ -201,6 +209,11 @@ class Paper:
                 f"figure kinds of {self.slug} among {sorted(known)}", f"{unknown}", "add figures/<kind>.py"
             )
         return closure([known[kind] for kind in sorted(kinds)])
+
+
+def dataset_of(builder: str) -> str:
+    """The data set that a cohort builder reads: the one its COHORT names, else the one of its own name."""
+    return describe("cohorts", builder).get("dataset", builder)
 
 
 def parse_measure(entry: str | Mapping[str, Any]) -> Measure:
