@@ -200,11 +200,13 @@ class Evaluation:
         The method's own inverse is used where there is one; a matrix is inverted exactly, a displacement numerically.
         `warped` is dropped, and so is `truth` (not `truth_matrix`, which is inverted).
         """
+        from wbir.registration.inverse import inverse_displacement
+
         case, prediction = self.case, self.prediction
         matrix = None if prediction.matrix is None else np.linalg.inv(prediction.matrix)
         swapped = Prediction(displacement=prediction.inverse, inverse=prediction.displacement, matrix=matrix)
         if prediction.inverse is None and prediction.displacement is not None:
-            swapped.displacement = self.displacement if self.is_identity else _inverted(self.displacement)
+            swapped.displacement = self.displacement if self.is_identity else inverse_displacement(self.displacement)
         pairs = ("fixed", "fixed_labels", "fixed_mask", "fixed_points")
         changes: dict[str, Any] = {}
         for name in pairs:
@@ -246,12 +248,3 @@ def sample_field(field: np.ndarray, points: np.ndarray) -> np.ndarray:
 
     double = field.astype(np.float64)
     return np.stack([map_coordinates(c, points.T, order=1, mode="nearest") for c in double], axis=1)
-
-
-def _inverted(displacement: np.ndarray) -> np.ndarray:
-    import torch
-
-    from wbir.geometry.flows import invert
-
-    with torch.no_grad():
-        return invert(torch.from_numpy(displacement)[None])[0].numpy()

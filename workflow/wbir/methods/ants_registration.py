@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from wbir.cases import Case, Prediction
-from wbir.errors import InputError
+from wbir.errors import require_known
 
 SPEC = {
     "title": "ANTs (rigid, affine, SyN)",
@@ -70,7 +70,9 @@ def predict(
 
     Raises InputError for unknown words, and RuntimeError where ANTs fails.
     """
-    _check(transform, initial, metric)
+    known = INITIALS.get(transform, ())
+    words = {"transform": (transform, TRANSFORMS), "initial": (initial, known), "metric": (metric, METRICS)}
+    require_known(words, f"for transform {transform}")
     linear = _linear_options(linear_iterations, sampling)
     deformable = {
         "reg_iterations": tuple(iterations), "grad_step": gradient_step, "flow_sigma": update_variance,
@@ -149,14 +151,3 @@ def _linear_options(iterations: Sequence[int], sampling: float) -> dict[str, Any
         "aff_smoothing_sigmas": tuple(steps),
         "aff_random_sampling_rate": sampling,
     }
-
-
-def _check(transform: str, initial: str, metric: str) -> None:
-    words = (
-        ("transform", transform, TRANSFORMS),
-        ("initial", initial, INITIALS.get(transform, ())),
-        ("metric", metric, METRICS),
-    )
-    for name, value, known in words:
-        if value not in known:
-            raise InputError(f"{name} among {sorted(known)} for transform {transform}", repr(value), "take one of them")

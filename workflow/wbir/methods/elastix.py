@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from wbir.cases import Case, Prediction
-from wbir.errors import InputError
+from wbir.errors import require_known
 
 SPEC = {
     "title": "Elastix (rigid, affine, B-spline)",
@@ -67,7 +67,9 @@ def predict(
     `warped` is Elastix's own resampling by cubic B-splines. Raises InputError for unknown words, and RuntimeError where
     Elastix fails.
     """
-    _check(transform, initial, metric)
+    known = INITIALS.get(transform, ())
+    words = {"transform": (transform, TRANSFORMS), "initial": (initial, known), "metric": (metric, METRICS)}
+    require_known(words, f"for transform {transform}")
     stages = [transform] if initial == "identity" else [initial, transform]
     common = {
         "NumberOfResolutions": levels, "MaximumNumberOfIterations": iterations, "NumberOfSpatialSamples": samples,
@@ -156,14 +158,3 @@ def _parameter_object(maps: Sequence[dict[str, Any]]) -> Any:
             stage[key] = [v if isinstance(v, str) else repr(v) for v in values]
         parameters.AddParameterMap(stage)
     return parameters
-
-
-def _check(transform: str, initial: str, metric: str) -> None:
-    words = (
-        ("transform", transform, TRANSFORMS),
-        ("initial", initial, INITIALS.get(transform, ())),
-        ("metric", metric, METRICS),
-    )
-    for name, value, known in words:
-        if value not in known:
-            raise InputError(f"{name} among {sorted(known)} for transform {transform}", repr(value), "take one of them")
