@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pytest
 
 from wbir.__main__ import build_parser, main
 
-COMMANDS = ("list", "cohort", "fit", "predict", "collect", "exhibit", "claims", "report")
+COMMANDS = sorted(next(a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction)).choices)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,0 +1,72 @@
+"""`wbir cohort`, `wbir fit`, `wbir predict`: from data to measurements."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from wbir.commands._shared import Commands, add_command, add_scale, chosen_device, chosen_paper, cohort_folder
+
+
+def add(commands: Commands) -> None:
+    """Declare the commands."""
+    _add_cohort(commands)
+    _add_units(commands)
+
+
+def _add_cohort(commands: Commands) -> None:
+    what = "Build the cohort of a paper's experiment into a folder."
+    example = "wbir cohort --paper 17-csngf --cohort brains --out results/demo/cohorts/17-csngf.brains"
+    parser = add_command(commands, "cohort", run_cohort, what, example)
+    add_scale(parser)
+    parser.add_argument("--paper", required=True, help="the paper's slug")
+    parser.add_argument("--cohort", required=True, help="the cohort as the paper names it")
+    parser.add_argument("--cache", type=Path, default=Path("data"), help="where downloads are kept (default: data)")
+    parser.add_argument("--out", type=Path, required=True, help="the folder to write")
+
+
+def _add_units(commands: Commands) -> None:
+    for name, run, what in (
+        ("fit", run_fit, "Train a learned method on a cohort's train split."),
+        ("predict", run_predict, "Run a method on every test case of an experiment and measure it."),
+    ):
+        unit = "--paper 22-variational-principle --experiment letters --method VP-multiresolution"
+        example = f"wbir {name} {unit} --out results/demo/22-variational-principle/letters/VP-multiresolution/0"
+        parser = add_command(commands, name, run, what, example)
+        add_scale(parser)
+        parser.add_argument("--paper", required=True, help="the paper's slug")
+        parser.add_argument("--experiment", required=True, help="the experiment as the paper names it")
+        parser.add_argument("--method", required=True, help="the method as the paper names it")
+        parser.add_argument("--seed", type=int, default=0, help="the seed (default: 0)")
+        parser.add_argument(
+            "--cohort", type=Path, help="the cohort's folder (default: results/<scale>/cohorts/<cohort>)"
+        )
+        parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 or auto (default: auto)")
+        parser.add_argument("--out", type=Path, required=True, help="the folder to write into")
+        if name == "predict":
+            parser.add_argument("--model", type=Path, help="the trained model of a learned method")
+
+
+def run_cohort(options: argparse.Namespace) -> None:
+    """`wbir cohort`."""
+    from wbir.building import build_cohort
+
+    plan = chosen_paper(options).cohort(options.cohort)
+    build_cohort(plan, options.out, cache=options.cache)
+
+
+def run_fit(options: argparse.Namespace) -> None:
+    """`wbir fit`."""
+    from wbir.fitting import fit_unit
+
+    unit = chosen_paper(options).unit(options.experiment, options.method, options.seed)
+    fit_unit(unit, cohort_folder(options, unit.cohort.id), options.out, device=chosen_device(options, unit.spec))
+
+
+def run_predict(options: argparse.Namespace) -> None:
+    """`wbir predict`."""
+    from wbir.predicting import run_unit
+
+    unit = chosen_paper(options).unit(options.experiment, options.method, options.seed)
+    device = chosen_device(options, unit.spec)
+    run_unit(unit, cohort_folder(options, unit.cohort.id), options.out, device=device, model=options.model)
