@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
 
 from wbir.errors import InputError
-from wbir.geometry import fused_kernels as compiled
+from wbir.geometry import fused_kernels
+from wbir.geometry.compiled import as_volumes, use_torch_threads
 from wbir.geometry.grids import check_field, check_image, per_axis
 
 
@@ -28,11 +28,11 @@ def warp(image: Tensor, displacement: Tensor, *, out: Tensor | None = None) -> T
     """
     _check_pair(image, displacement)
     out = torch.empty_like(image) if out is None else out
-    images, warped = _as_volumes(image, "image"), _as_volumes(out, "out")
-    _use_torch_threads()
+    images, warped = as_volumes(image, "image"), as_volumes(out, "out")
+    use_torch_threads()
     for i, field in enumerate(_as_fields(displacement, "displacement")):
         for channel, result in zip(images[i], warped[i], strict=True):
-            compiled.warp_kernel(channel, field, result)
+            fused_kernels.warp_kernel(channel, field, result)
     return out
 
 
@@ -50,12 +50,12 @@ def warp_gradient(
         raise InputError("an image of one channel", f"{image.shape[1]}", "give them one by one")
     out = torch.empty_like(image) if out is None else out
     gradient = torch.empty_like(displacement) if gradient is None else gradient
-    images, warped = _as_volumes(image, "image"), _as_volumes(out, "out")
+    images, warped = as_volumes(image, "image"), as_volumes(out, "out")
     flat = displacement.ndim == 4
     slopes = np.empty((len(images), 3, *images.shape[2:]), np.float32) if flat else _as_fields(gradient, "gradient")
-    _use_torch_threads()
+    use_torch_threads()
     for i, field in enumerate(_as_fields(displacement, "displacement")):
-        compiled.warp_gradient_kernel(images[i, 0], field, warped[i, 0], slopes[i])
+        fused_kernels.warp_gradient_kernel(images[i, 0], field, warped[i, 0], slopes[i])
     if flat:
         gradient.copy_(torch.from_numpy(slopes[:, 1:, 0]))
     return out, gradient
@@ -70,9 +70,9 @@ def compose(u: Tensor, v: Tensor, *, out: Tensor | None = None) -> Tensor:
         raise InputError("an out of its own", "out is u or v", "give another tensor")
     if u.ndim == 4:
         return torch.add(v, warp(u, v), out=out)
-    _use_torch_threads()
+    use_torch_threads()
     for first, second, result in zip(_as_fields(u, "u"), _as_fields(v, "v"), _as_fields(out, "out"), strict=True):
-        compiled.compose_kernel(first, second, result)
+        fused_kernels.compose_kernel(first, second, result)
     return out
 
 
@@ -98,10 +98,10 @@ def jacobian_determinant(u: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Determinant of the Jacobian of `id + u`: `(B, *spatial)`, as `jacobians.jacobian_determinant`."""
     check_field(u)
     out = torch.empty_like(u[:, 0]) if out is None else out
-    determinants = _as_volumes(out.unsqueeze(1), "out")[:, 0]
-    _use_torch_threads()
+    determinants = as_volumes(out.unsqueeze(1), "out")[:, 0]
+    use_torch_threads()
     for field, determinant in zip(_as_fields(u, "displacement"), determinants, strict=True):
-        compiled.determinant_kernel(field, determinant)
+        fused_kernels.determinant_kernel(field, determinant)
     return out
 
 
@@ -123,15 +123,15 @@ def gaussian_smooth(
     weights = [_half_kernel(0.0, truncate)] * (3 - dim) + weights
     out = torch.empty_like(x) if out is None else out
     spare = torch.empty_like(x) if spare is None else spare
-    source, middle, target = (_as_volumes(t, n) for t, n in ((x, "x"), (spare, "spare"), (out, "out")))
+    source, middle, target = (as_volumes(t, n) for t, n in ((x, "x"), (spare, "spare"), (out, "out")))
     nx, ny, nz = source.shape[2:]
-    _use_torch_threads()
+    use_torch_threads()
     along = target if len(weights[0]) == 1 else middle
     if along is target and np.shares_memory(source, target):
         source = source.copy()
-    compiled.smooth_plane_kernel(source.reshape(-1, ny, nz), weights[1], weights[2], along.reshape(-1, ny, nz))
+    fused_kernels.smooth_plane_kernel(source.reshape(-1, ny, nz), weights[1], weights[2], along.reshape(-1, ny, nz))
     if along is middle:
-        compiled.smooth_first_kernel(middle.reshape(-1, nx, ny * nz), weights[0], target.reshape(-1, nx, ny * nz))
+        fused_kernels.smooth_first_kernel(middle.reshape(-1, nx, ny * nz), weights[0], target.reshape(-1, nx, ny * nz))
     return out
 
 
@@ -145,22 +145,9 @@ def _half_kernel(sigma: float, truncate: float) -> np.ndarray:
     return (half / (2 * half.sum() - half[0])).astype(np.float32)
 
 
-def _use_torch_threads() -> None:
-    numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
-
-
-def _as_volumes(image: Tensor, name: str) -> np.ndarray:
-    """The tensor's memory as `(B, C, X, Y, Z)`; a 2D image has X = 1."""
-    if image.device.type != "cpu" or image.dtype != torch.float32 or not image.is_contiguous():
-        got = f"{image.dtype} on {image.device}, {'' if image.is_contiguous() else 'not '}contiguous"
-        raise InputError(f"{name} as contiguous float32 on the CPU", got, "take the torch function")
-    array = image.detach().numpy()
-    return array if array.ndim == 5 else array[:, :, None]
-
-
 def _as_fields(field: Tensor, name: str) -> np.ndarray:
     """The field as `(B, 3, X, Y, Z)`: its own memory in 3D; in 2D a copy with a first component of zero."""
-    array = _as_volumes(field, name)
+    array = as_volumes(field, name)
     return array if field.ndim == 5 else np.pad(array, ((0, 0), (1, 0), (0, 0), (0, 0), (0, 0)))
 
 

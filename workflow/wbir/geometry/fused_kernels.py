@@ -9,8 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-OPTIONS = {"parallel": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
-INLINED = {"inline": "always", "error_model": "numpy"}
+from wbir.geometry.compiled import INLINED, OPTIONS
 
 
 @njit(**INLINED)
