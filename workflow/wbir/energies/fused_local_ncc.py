@@ -141,7 +141,7 @@ def _sum_products(fixed, moving, radius, sums):  # type: ignore[no-untyped-def]
 @njit(**OPTIONS)
 def _sum_planes(terms, radius):  # type: ignore[no-untyped-def]
     """Plane sums of the three terms, in place."""
-    nx, ny, nz = terms.shape[1] - radius - 1, terms.shape[2], terms.shape[3]
+    nx, nz = terms.shape[1] - radius - 1, terms.shape[3]
     for x in prange(nx):
         total, lines = np.empty(nz, dtype=np.float64), np.empty((2, nz + 2 * radius), dtype=np.float32)
         for k in range(3):
