@@ -99,11 +99,11 @@ def _box_sum(image: Tensor, window: int, start: int, stop: int) -> Tensor:
     inside = image[:, :, max(low, 0) : min(high, planes)]
     current = pad(inside, (radius, radius) * (image.ndim - 3) + (max(-low, 0), max(high - planes, 0)))
     for axis in range(2, image.ndim):
-        current = _running_sum(current, axis, window)
+        current = running_sum(current, axis, window)
     return current
 
 
-def _running_sum(image: Tensor, axis: int, window: int) -> Tensor:
+def running_sum(image: Tensor, axis: int, window: int) -> Tensor:
     """`out[i] = sum of image[i : i + window]` along an axis, `window - 1` shorter: sums of 1, 2, 4, … are doubled."""
     length = image.shape[axis] - window + 1
     total, done, power, size = None, 0, image, 1
