@@ -45,6 +45,7 @@ SPEC = {
     },
     "tiny": {"repeats": 1, "sampled_shifts": 20, "compare": True},
     "dims": [2, 3],
+    "registers": False,  # finds no map between two images
 }
 
 CHOICES = {"algorithm": ("fft", "direct"), "similarity": ("squared", "unsquared"), "precision": ("float32", "float64")}

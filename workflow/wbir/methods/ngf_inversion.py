@@ -23,6 +23,7 @@ SPEC = {
     },
     "tiny": {},
     "dims": [2, 3],
+    "registers": False,  # finds no map between two images
 }
 
 

@@ -40,6 +40,7 @@ SPEC = {
     },
     "tiny": {"step": 45.0, "sigma": 1.0},
     "dims": [3],
+    "registers": False,  # finds no map between two images
 }
 
 

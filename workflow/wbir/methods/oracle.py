@@ -22,6 +22,7 @@ SPEC = {
     "parameters": {},
     "tiny": {},
     "dims": [2, 3],
+    "registers": False,  # needs the truth
 }
 
 

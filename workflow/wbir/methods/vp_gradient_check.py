@@ -38,6 +38,7 @@ SPEC = {
     },
     "tiny": {"directions": 1, "steps": [0.001, 0.0001]},
     "dims": [2, 3],
+    "registers": False,  # finds no map between two images
 }
 LABELS = ("F", "fhat", "g")
 

@@ -1,0 +1,1 @@
+"""Registration of a user's own pair: reading, placing, carrying, scoring, showing."""
