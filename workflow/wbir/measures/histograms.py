@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
+CHUNK = 1 << 15  # values that are counted at a time: what a cache holds
+
 
 def joint_counts(first: np.ndarray, second: np.ndarray, sizes: tuple[int, int]) -> np.ndarray:
     """How often index i of `first` meets index j of `second`: int64 of shape `sizes`, in one pass.
 
     first, second: integer arrays of one shape, values in `[0, sizes[0])` and `[0, sizes[1])`.
     """
-    joined = first.ravel().astype(np.int64) * sizes[1] + second.ravel()
-    return np.bincount(joined, minlength=sizes[0] * sizes[1]).reshape(sizes)
+    counts = np.zeros(sizes[0] * sizes[1], dtype=np.int64)
+    rows, columns = first.reshape(-1), second.reshape(-1)
+    step = max(CHUNK, len(counts))
+    for start in range(0, len(rows), step):
+        joined = rows[start : start + step].astype(np.intp)
+        joined *= sizes[1]
+        joined += columns[start : start + step]
+        counts += np.bincount(joined, minlength=len(counts))
+    return counts.reshape(sizes)
 
 
 def entropy(counts: np.ndarray) -> float:

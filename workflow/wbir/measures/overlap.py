@@ -11,6 +11,7 @@ from wbir.measures.base import Evaluation, metric
 from wbir.measures.histograms import joint_counts
 
 LABELS = ("fixed_labels", "moving_labels")
+DENSE = 256  # labels below this are counted without a renumbering
 Sizes = tuple[float, float, float]  # voxels of the label in both, in the fixed and in the warped labels
 
 
@@ -36,8 +37,17 @@ def with_mean(values: dict[str, float]) -> dict[str, float]:
 
 
 def present_labels(evaluation: Evaluation) -> np.ndarray:
-    """The labels above 0 in the fixed or moving labels, ascending."""
-    return np.setdiff1d(np.union1d(*(evaluation.given(name) for name in LABELS)), [0])
+    """The labels other than 0 in the fixed or moving labels, ascending."""
+    return evaluation.once("present labels", _present_labels)
+
+
+def _present_labels(evaluation: Evaluation) -> np.ndarray:
+    return np.setdiff1d(np.union1d(*(_values(evaluation.given(name)) for name in LABELS)), [0])
+
+
+def _values(labels: np.ndarray) -> np.ndarray:
+    """As numpy.unique, by counting where there is nothing below 0: sorting the voxels takes far longer."""
+    return np.unique(labels) if labels.min() < 0 else np.flatnonzero(np.bincount(labels.ravel()))
 
 
 def _per_label(evaluation: Evaluation, score: Callable[[float, float, float], float]) -> dict[str, float]:
@@ -48,7 +58,14 @@ def _per_label(evaluation: Evaluation, score: Callable[[float, float, float], fl
 def _sizes(evaluation: Evaluation) -> dict[int, Sizes]:
     labels = present_labels(evaluation)
     known = np.union1d(labels, [0])
-    fixed, warped = (np.searchsorted(known, a) for a in (evaluation.given("fixed_labels"), evaluation.warped_labels))
-    counts = joint_counts(fixed, warped, (len(known), len(known)))
-    places = {int(label): int(np.searchsorted(known, label)) for label in labels}
-    return {k: (float(counts[i, i]), float(counts[i].sum()), float(counts[:, i].sum())) for k, i in places.items()}
+    fixed, warped = evaluation.given("fixed_labels"), evaluation.warped_labels
+    places = known.astype(np.int64)
+    if known[0] < 0 or known[-1] >= DENSE:  # a table of the labels themselves would be too large
+        fixed, warped, places = np.searchsorted(known, fixed), np.searchsorted(known, warped), np.arange(len(known))
+    counts = joint_counts(fixed, warped, (int(places[-1]) + 1, int(places[-1]) + 1))
+    rows, columns = counts.sum(1), counts.sum(0)
+    return {
+        int(label): (float(counts[i, i]), float(rows[i]), float(columns[i]))
+        for label, i in zip(known.tolist(), places.tolist(), strict=True)
+        if label != 0
+    }
