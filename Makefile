@@ -1,6 +1,6 @@
 # make demo   set up, then regenerate all papers at the demo scale
 # make test   set up, then run all checks and tests
-# make report the Snakemake HTML report of the last demo
+# make report the last demo as a site to read, and as a Snakemake report
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= all
@@ -29,11 +29,11 @@ demo: setup
 	@echo "== regenerating all papers at the demo scale: results/demo, logs/demo"
 	@[ -z "$$(ls .snakemake/locks 2>/dev/null)" ] || snakemake --unlock --quiet all
 	@snakemake --cores $(CORES) --quiet rules
-	@echo "== done: results/demo/scoreboard.html; 'make report' makes the whole report"
+	@echo "== done: results/demo/scoreboard.html; 'make report' makes the site"
 
 report: demo
 	@snakemake report --cores $(CORES) --quiet rules
-	@echo "== reports/demo/report.html"
+	@echo "== reports/demo/index.html (the site), reports/demo/report.html (Snakemake's own report)"
 
 test: setup lint
 	@echo "== tests"

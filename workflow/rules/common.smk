@@ -128,3 +128,15 @@ def paper_files(paper):
     """Everything that is made for a paper."""
     claims = [f"{RESULTS}/{paper.slug}/{name}" for name in ("claims.csv", "claims.html", "qc.csv")]
     return [*exhibit_files(paper, "tables"), *exhibit_files(paper, "figures"), *claims]
+
+
+def site_inputs():
+    """What the site shows beside the papers' files: units, their galleries and cohorts, and studies that have results."""
+    parts = [f"{RESULTS}/{unit_id}/{name}" for unit_id in UNITS for name in ("manifest.json", "gallery")]
+    cohorts = [f"{RESULTS}/cohorts/{cohort}" for cohort in COHORTS]
+    return [*parts, *cohorts, *sorted(str(path) for path in Path(RESULTS).glob("[!0-9]*/claims*.csv"))]
+
+
+def site_templates():
+    """The templates, styles and scripts of the site."""
+    return relative(sorted(path for name in ("templates", "assets") for path in (LIBRARY / "site" / name).iterdir()))

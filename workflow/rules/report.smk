@@ -1,4 +1,4 @@
-# The scoreboard over all papers, and the Snakemake report.
+# The scoreboard over all papers, the site, and the Snakemake report.
 rule write_scoreboard:
     input:
         claims=[f"{RESULTS}/{slug}/{name}.csv" for slug in PAPERS for name in ("claims", "claims-speed", "qc")],
@@ -24,9 +24,38 @@ rule write_scoreboard:
         "python -m wbir report --scale {params.scale} --results {params.results} 2> {log}"
 
 
+rule site:
+    input:
+        site_inputs(),
+        [paper_files(paper) for paper in PAPERS.values()],
+        [declared(slug) for slug in PAPERS],
+        "docs/data-access.md",
+        "config/datasets.csv",
+        "config/proceedings.csv",
+        code=code_of("site/build.py"),
+        templates=site_templates(),
+        scoreboard=f"{RESULTS}/scoreboard.csv",
+    output:
+        page=f"reports/{SCALE}/index.html",
+        parts=[directory(f"reports/{SCALE}/{name}") for name in ("assets", "papers", "cases")],
+    log:
+        f"logs/{SCALE}/site.log",
+    params:
+        choices=choices([plan for paper in PAPERS.values() for plan in paper.plans()]),
+        results=lambda wildcards, input: Path(input.scoreboard).parent,
+        out=lambda wildcards, output: Path(output.page).parent,
+    resources:
+        mem_mb=4000,
+    conda:
+        environment("present")
+    shell:
+        "python -m wbir site {params.choices} --results {params.results} --out {params.out} 2> {log}"
+
+
 # Snakemake writes its report from the finished jobs, so the rule calls it; the lock is this run's own.
 rule report:
     input:
+        f"reports/{SCALE}/index.html",
         f"{RESULTS}/scoreboard.csv",
         [paper_files(paper) for paper in PAPERS.values()],
         captions=relative(sorted((Path(workflow.basedir) / "workflow" / "report").glob("*.rst"))),
