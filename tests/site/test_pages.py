@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,7 @@ from wbir import papers
 from wbir.errors import InputError
 from wbir.files import read_rows
 from wbir.results import PaperResults
-from wbir.site import build, how_to_run
+from wbir.site import build, front, how_to_run
 from wbir.site.build import Choices, build_site
 from wbir.site.links import keys, link, sections, speaks_of
 from wbir.site.rendering import ASSETS, duration, prose
@@ -104,7 +105,7 @@ def test_the_front_page_lists_all_papers_contradicted_first(site: Path) -> None:
     text = (site / "index.html").read_text(encoding="utf-8")
     rows = re.findall(r'<th scope="row" data-value="([^"]+)">', text)
     assert sorted(rows) == [entry["paper"] for entry in read_rows(papers.REPOSITORY / "config" / "proceedings.csv")]
-    assert rows[0] == SLUG and text.count("not yet here</td>") == len(rows) - 1 == 25
+    assert rows[0] == SLUG and text.count("not yet here</span>") == len(rows) - 1 == 25
 
 
 def test_a_paper_s_page_shows_all_that_was_made(site: Path, made_up: PaperResults) -> None:
@@ -155,6 +156,26 @@ def test_a_failed_build_leaves_the_old_site(
         build_site(made_up.results, out, Choices("demo", {}, {}))
     assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
     assert {p.name for p in out.iterdir()} == {"index.html", "assets", "papers", "cases"}
+
+
+def test_a_study_has_a_page_and_a_section_of_its_own(
+    made_up: PaperResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = tmp_path / "studies" / "comparison"
+    declared.mkdir(parents=True)
+    shutil.copy(papers.PAPERS / SLUG / "paper.yaml", declared)
+    monkeypatch.setattr(front, "STUDIES", tmp_path / "studies")
+    shutil.copytree(made_up.results, tmp_path / "results")
+    shutil.copytree(made_up.folder, tmp_path / "results" / "comparison")
+    for name in ("flat", "blobs"):
+        cohorts = tmp_path / "results" / "cohorts"
+        shutil.copytree(cohorts / f"{SLUG}.{name}", cohorts / f"comparison.{name}")
+    build_site(tmp_path / "results", tmp_path / "out", Choices("demo", {}, {}))
+    text = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert 'href="papers/comparison.html"' in text.split('id="studies"')[1]
+    assert 'data-value="comparison"' not in text
+    page = Page(tmp_path / "out" / "papers" / "comparison.html")
+    assert "claim-17-C02" in page.ids and (tmp_path / "out/cases/comparison--blobs--blob-0.html").is_file()
 
 
 def test_no_results_is_one_clear_line(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from typing import Any
 
 from wbir.errors import InputError
 from wbir.files import read_rows
-from wbir.papers import SCALES, Paper, load_paper, slugs
+from wbir.papers import SCALES, Paper, slugs
 from wbir.results import PaperResults
 from wbir.site import case_data, exhibit_views, how_to_run, runs
-from wbir.site.front import front_view, split_slug, studies
+from wbir.site.front import front_view, load, split_slug, studies
 from wbir.site.measurement_data import write_measurements
 from wbir.site.rendering import copy_assets, environment
 
@@ -34,7 +34,7 @@ class Choices:
     data: Mapping[str, str]
 
     def paper(self, slug: str, scale: str = "") -> Paper:
-        return load_paper(slug, scale or self.scale, self.sources, self.data)
+        return load(slug, scale or self.scale, self.sources, self.data)
 
 
 def build_site(results: Path, out: Path, choices: Choices) -> None:

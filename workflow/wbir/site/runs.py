@@ -23,6 +23,7 @@ def run_rows(paper: Paper, results: Path) -> list[dict[str, Any]]:
                 "method": unit.method,
                 "title": paper.title(unit.method),
                 "file": unit.use,
+                "note": paper.method(unit.method).get("note", ""),
                 "seed": unit.seed,
                 "cases": kept.get("cases", 0),
                 "seconds": float(kept.get("wall_seconds", math.nan)),

@@ -64,7 +64,7 @@
   }
 
   function pane(axis, image, title) {
-    const canvas = element("canvas", { tabindex: "0", role: "img", "aria-label": `${title}, ${planeName(axis)} slice`, "data-image": image, "data-axis": axis });
+    const canvas = element("canvas", { tabindex: "0", role: "application", "aria-describedby": "keys", "aria-label": `${title}, ${planeName(axis)} slice`, "data-image": image, "data-axis": axis });
     const note = element("span", {});
     if (image === "difference" || image === "jacobian") {
       const bar = element("span", { class: "bar", "aria-hidden": "true" });
@@ -225,7 +225,7 @@
 
   function show(view) {
     for (const entry of panes) entry.figure.hidden = view !== "all" && entry.image !== view;
-    for (const row of document.querySelectorAll(".panes")) row.classList.toggle("single", view !== "all");
+    find("planes").classList.toggle("single", view !== "all");
     redraw();
   }
 
