@@ -1,5 +1,6 @@
 # make demo   set up, then regenerate all papers at the demo scale
 # make test   set up, then run all checks and tests
+# make bench  time the kernels beside those of other libraries: results/bench, docs/speed.md (ten minutes)
 # make report the last demo as a site to read, and as a Snakemake report
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -8,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo report test lint clean
+.PHONY: help setup demo report test lint bench clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -45,6 +46,14 @@ lint: setup
 	@ruff format --check --quiet workflow tests || { echo "run: ruff format workflow tests"; exit 1; }
 	@mypy
 	@snakemake --lint > .venv/lint.log 2>&1 || { cat .venv/lint.log; exit 1; }
+
+# Other libraries beside the locked ones, one by one: the run reports one that could not be installed.
+bench: setup
+	@for peer in $$(sed 's/#.*//' envs/bench.txt); do \
+		$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -c envs/bench.txt "$$peer" 2> .venv/bench.log \
+			|| { echo "== $$peer could not be installed"; tail -n 3 .venv/bench.log; }; \
+	done
+	@wbir bench --out results/bench --docs docs/speed.md
 
 clean:
 	rm -rf results/demo reports/demo logs .snakemake

@@ -16,6 +16,7 @@ from wbir.discovery import REPOSITORY
 # Distribution names of the libraries whose versions can change a number, by the module that shows their use.
 LIBRARIES = {
     "numpy": "numpy",
+    "numba": "numba",
     "scipy": "scipy",
     "torch": "torch",
     "ants": "antspyx",

@@ -1,0 +1,1 @@
+"""How fast the kernels are beside those of other libraries: a file of `BENCHMARKS` per concept, found by name."""
