@@ -24,7 +24,15 @@ def locked() -> dict[str, str]:
 @pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda p: p.stem)
 def test_environment_equals_the_lock(path: Path) -> None:
     versions = locked()
-    for entry in yaml.safe_load(path.read_text())["dependencies"]:
+    entries = yaml.safe_load(path.read_text())["dependencies"]
+    from_pip = [line for entry in entries if isinstance(entry, dict) for line in entry["pip"]]
+    for entry in from_pip:
+        name, version = re.fullmatch(r"([a-z0-9-]+)==([0-9.]+)", entry).groups()  # type: ignore[union-attr]
+        assert versions[name] == version, name
+    assert ("pip" in entries) == bool(from_pip)
+    for entry in entries:
+        if isinstance(entry, dict) or entry == "pip":
+            continue
         name, version = re.fullmatch(r"([a-z0-9-]+)=([0-9.]+)", entry).groups()  # type: ignore[union-attr]
         if name == "python":
             assert version == "3.11"
