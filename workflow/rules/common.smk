@@ -4,18 +4,29 @@ import os
 import shlex
 import sys
 
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from wbir.discovery import PACKAGE as LIBRARY
 from wbir.discovery import closure, describe, modules
-from wbir.papers import load_paper, slugs
+from wbir.errors import InputError
+from wbir.papers import check_schema, load_paper, slugs
+
+# What cannot be used ends here, in one line: WorkflowError prints no Python trace.
+try:
+    check_schema(config, "config", "config/config.yaml (and --config)")
+    validate(config, "../schemas/config.schema.yaml")  # fills in the defaults
+    WANTED = slugs() if config["papers"] == "all" else list(config["papers"])
+    PAPERS = {slug: load_paper(slug, config["scale"], config["sources"], config["data"]) for slug in WANTED}
+    UNITS = {unit.id: unit for paper in PAPERS.values() for unit in paper.units()}
+except InputError as error:
+    raise WorkflowError(str(error)) from None
 
 SCALE = config["scale"]
 RESULTS = f"results/{SCALE}"
 ENVS = Path(workflow.basedir) / "envs"
-WANTED = slugs() if config["papers"] == "all" else list(config["papers"])
-PAPERS = {slug: load_paper(slug, SCALE, config["sources"], config["data"]) for slug in WANTED}
-UNITS = {unit.id: unit for paper in PAPERS.values() for unit in paper.units()}
 COHORTS = {unit.cohort.id: (unit.paper, unit.cohort) for unit in UNITS.values()}
 
 STACKS = sorted({describe("methods", name)["stack"] for name in modules("methods")})

@@ -92,11 +92,30 @@ def digest(paths: Iterable[Path]) -> str:
 
 
 def merge_parameters(what: str, defaults: dict[str, Any], *overrides: dict[str, Any]) -> dict[str, Any]:
-    """Defaults with overrides laid on; an unknown key is an InputError."""
+    """Defaults with overrides laid on; an unknown key and a value unlike its default are InputErrors."""
     merged = dict(defaults)
     for override in overrides:
         unknown = sorted(set(override) - set(defaults))
         if unknown:
             raise InputError(f"parameters of {what} among {sorted(defaults)}", f"{unknown}", "correct the key")
+        for key, value in override.items():
+            if not alike(value, defaults[key]):
+                raise InputError(f"{key} of {what} like {defaults[key]!r}", repr(value), "correct its type")
         merged.update(override)
     return merged
+
+
+def alike(value: Any, default: Any) -> bool:
+    """Whether a value is of its default's kind. A whole number is a number too; None, on either side, leaves it open.
+
+    A word may give way to a list: `all` to the names of some.
+    """
+    if value is None or default is None:
+        return True
+    if isinstance(default, list):
+        samples = [d for d in default if d is not None]
+        return isinstance(value, list) and (not samples or all(any(alike(v, d) for d in samples) for v in value))
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    kinds: dict[type, tuple[type, ...]] = {float: (int, float), str: (str, list)}
+    return isinstance(value, kinds.get(type(default), (type(default),)))

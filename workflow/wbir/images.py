@@ -17,6 +17,7 @@ from wbir.files import written_whole
 from wbir.geometry.frames import Frame
 
 DISPLACEMENT_INTENT = 1007  # NIFTI_INTENT_VECTOR: what ITK writes and reads for displacement fields
+FLAT = 1e-6  # volume of a voxel whose axes are cut to length 1, below which they lie in a plane
 WHOLE = 1e-3  # so far may a label be from a whole number
 PACKED = {".gz", ".bz2", ".zst", ".mgz"}
 LARGEST_RATIO = 1100  # what gzip can pack at best, and a little more
@@ -66,12 +67,16 @@ def _whole(array: np.ndarray, dtype: Any, path: Path | str) -> np.ndarray:
 
 def frame_of(shape: tuple[int, ...], affine: np.ndarray, path: Path | str) -> Frame:
     """The frame of an array from a file's `(4, 4)` affine (RAS+ mm). Raises InputError for one without inverse."""
+    cut = _cut_affine(np.asarray(affine, dtype=np.float64), len(shape))
+    expected = f"an affine of {path} whose axes are finite and no two alike"
+    refused = InputError(expected, str(cut.tolist()), "repair the header: it must have an inverse")
     try:
-        return Frame(shape, _cut_affine(np.asarray(affine, dtype=np.float64), len(shape)))
+        frame = Frame(shape, cut)
     except ValueError as error:
-        raise InputError(
-            f"an affine of {path} that is finite and can be inverted", str(affine.tolist()), "repair the header"
-        ) from error
+        raise refused from error
+    if abs(np.linalg.det(cut[:-1, :-1] / np.array(frame.spacing))) < FLAT:
+        raise refused
+    return frame
 
 
 def write_image(path: Path | str, array: np.ndarray, frame: Frame) -> None:

@@ -245,19 +245,26 @@ def load_paper(
 @functools.lru_cache(maxsize=None)
 def _read(path: Path) -> Mapping[str, Any]:
     import yaml
-    from jsonschema import Draft202012Validator
 
     try:
         spec = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(
             f"YAML in {path.parent.name}/paper.yaml", " ".join(str(error).split()), "correct it"
         ) from error
-    schema = yaml.safe_load((WORKFLOW / "schemas" / "paper.schema.yaml").read_text(encoding="utf-8"))
-    fault = next(
-        iter(sorted(Draft202012Validator(schema).iter_errors(spec), key=lambda e: list(map(str, e.path)))), None
-    )
-    if fault is not None:
-        place = "/".join(map(str, fault.path)) or "the top"
-        raise InputError(f"{path.parent.name}/paper.yaml to follow its schema at {place}", fault.message, "correct it")
+    check_schema(spec, "paper", f"{path.parent.name}/paper.yaml")
     return spec
+
+
+def check_schema(value: Any, schema: str, what: str) -> None:
+    """Raise InputError, in one line, where a value breaks `schemas/<schema>.schema.yaml`; `what` names its file."""
+    import yaml
+    from jsonschema import Draft202012Validator
+
+    rules = yaml.safe_load((WORKFLOW / "schemas" / f"{schema}.schema.yaml").read_text(encoding="utf-8"))
+    faults = sorted(Draft202012Validator(rules).iter_errors(value), key=lambda e: list(map(str, e.path)))
+    for fault in faults[:1]:
+        place = "/".join(map(str, fault.absolute_path)) or "the top"
+        place += f" ({fault.schema['description']})" if "description" in fault.schema else ""
+        message = " ".join(fault.message.split())
+        raise InputError(f"{what} to follow its schema at {place}", message[:300], "correct it")

@@ -53,12 +53,12 @@ class Deformation:
         return np.ascontiguousarray(field.T).reshape(frame.dim, *frame.shape)
 
     def pull(
-        self, array: np.ndarray, source: Frame, target: Frame, *, order: int = 1, outside: float = 0.0
+        self, array: np.ndarray, source: Frame, target: Frame, *, order: int = 1, outside: float | None = 0.0
     ) -> np.ndarray:
         """An image of the moving world on a grid of the fixed world, resampled once: `target.shape`.
 
         order 0 is nearest (the type is kept), 1 linear (float32). Within half a voxel of the outermost centres the
-        border value goes on, beyond stands `outside`: the rule of ITK's ResampleImageFilter.
+        border value goes on, beyond stands `outside`: the rule of ITK's ResampleImageFilter. None: the border value goes on for ever.
         """
         own = self.displacement is not None and same_grid(self.frame, target)
         field = None if not own or self.displacement is None else self.displacement.reshape(target.dim, -1)
@@ -154,7 +154,7 @@ def inverse_on_grid(displacement: np.ndarray) -> np.ndarray:
     return inverse_through(matrix, inverse_displacement(bent))
 
 
-def sample(array: np.ndarray, frame: Frame, world: np.ndarray, *, order: int, outside: float) -> np.ndarray:
+def sample(array: np.ndarray, frame: Frame, world: np.ndarray, *, order: int, outside: float | None) -> np.ndarray:
     """Values `(N,)` of an image at world points `(N, dim)`; see `Deformation.pull`."""
     from scipy.ndimage import map_coordinates
 
@@ -166,7 +166,8 @@ def sample(array: np.ndarray, frame: Frame, world: np.ndarray, *, order: int, ou
         values = array[tuple(clipped.T)]
     else:
         values = map_coordinates(array, voxels.T, output=np.float32, order=1, mode="nearest")
-    values[~known] = outside
+    if outside is not None:
+        values[~known] = outside
     return values
 
 

@@ -58,14 +58,13 @@ def placed_case(pair: Pair, images: Sequence[np.ndarray], start: np.ndarray, *, 
     """The case that a method sees: everything on the fixed grid, the moving side placed by `start`.
 
     images: the two images, normalised, each on its own grid. The moving image is read linearly, after a Gaussian with the
-    full width at half maximum of the fixed voxel (less its own) along axes where it is much finer; labels and masks by
-    nearest neighbour. The final warped image comes from the original moving image, not from this one.
+    full width at half maximum of the fixed voxel (less its own) along axes where it is much finer; its border values go
+    on beyond its grid, as a sharp border there would draw methods to it. Labels and masks by nearest neighbour. The
+    final warped image comes from the original moving image, not from this one.
     meet: raise InputError where the placed moving image, or a mask, shows nothing within the fixed grid.
     """
     frame, placed = pair.fixed.frame, Deformation(pair.fixed.frame, matrix=start)
-    moving = placed.pull(
-        smoothed(images[1], pair.moving, placed), pair.moving.frame, frame, outside=float(images[1].min())
-    )
+    moving = placed.pull(smoothed(images[1], pair.moving, placed), pair.moving.frame, frame, outside=None)
     if meet and moving.min() == moving.max():
         raise InputError("contrast of the moving image within the fixed one's grid", "none", "give --initial centres")
     through = {"fixed": Deformation(frame), "moving": placed}

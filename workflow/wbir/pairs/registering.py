@@ -76,27 +76,9 @@ def chosen_parameters(method: str, entries: Mapping[str, str], masks: bool = Fal
             given[key] = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise InputError(f"a value for --set {key}", repr(text), "write a number, a word or [a, list]") from error
-        if key in defaults and not _fits(given[key], defaults[key]):
-            example = f"--set {key}={defaults[key]}".replace(" ", "")
-            raise InputError(
-                f"{key} of {method} like {defaults[key]!r}", repr(given[key]), f"write for example {example}"
-            )
-        if key in defaults and isinstance(defaults[key], float) and isinstance(given[key], int):
+        if key in defaults and isinstance(defaults[key], float) and type(given[key]) is int:
             given[key] = float(given[key])
     return merge_parameters(method, defaults, given)
-
-
-def _fits(value: Any, default: Any) -> bool:
-    """Whether a value has the kind of its default: whole numbers are numbers too, None leaves it open."""
-    if default is None or value is None:
-        return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
-    if isinstance(default, list):
-        sample = default[0] if default else None
-        wider = 0.0 if isinstance(sample, int) and any(isinstance(d, float) for d in default) else sample
-        return isinstance(value, list) and all(wider is None or _fits(v, wider) for v in value)
-    if isinstance(default, bool) or isinstance(value, bool):
-        return isinstance(default, bool) and isinstance(value, bool)
-    return isinstance(value, (int, float) if isinstance(default, float) else type(default))
 
 
 def register(pair: Pair, request: Request, out: Path) -> list[str]:
