@@ -8,6 +8,7 @@ import shutil
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -106,6 +107,21 @@ def test_the_front_page_lists_all_papers_contradicted_first(site: Path) -> None:
     rows = re.findall(r'<th scope="row" data-value="([^"]+)">', text)
     assert sorted(rows) == [entry["paper"] for entry in read_rows(papers.REPOSITORY / "config" / "proceedings.csv")]
     assert rows[0] == SLUG and text.count("not yet here</span>") == len(rows) - 1 == 25
+
+
+def test_papers_are_ordered_by_their_contradicted_claims() -> None:
+    def view(*verdicts: str) -> dict[str, Any]:
+        empty: dict[str, Any] = {"cohorts": [], "quality": [], "paper": {"title": ""}, "total": {"seconds": 0.0}}
+        return {"claims": [{"verdict": verdict} for verdict in verdicts], **empty}
+
+    views = {
+        "05-deepstaple": view("holds"),
+        "03-lddmm-gan": view("contradicted"),
+        "26-bounding-box": view(*["contradicted"] * 2),
+    }
+    made = front.front_view(views)
+    assert [row["number"] for row in made["rows"]][:5] == ["26", "03", "05", "01", "02"]
+    assert made["here"] == 3 and made["judged"] == 4 and made["totals"]["contradicted"] == 3
 
 
 def test_a_paper_s_page_shows_all_that_was_made(site: Path, made_up: PaperResults) -> None:
