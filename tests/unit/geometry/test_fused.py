@@ -49,6 +49,13 @@ def test_gradient_is_autograds(shape: tuple[int, ...]) -> None:
     assert gradient.abs().max() > 0.1
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_inputs_that_ask_for_a_gradient_get_none_and_stop_nothing(shape: tuple[int, ...]) -> None:
+    image, u = (t.requires_grad_() for t in image_and_field(shape))
+    for result in (fused.warp(image, u), fused.compose(u, u), fused.exponential(u), fused.gaussian_smooth(u, 1.0)):
+        assert not result.requires_grad
+
+
 def test_results_go_where_they_are_wanted() -> None:
     image, u = image_and_field((1, 6, 7, 8))
     out, spare, gradient, single = (

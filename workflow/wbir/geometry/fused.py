@@ -69,7 +69,7 @@ def compose(u: Tensor, v: Tensor, *, out: Tensor | None = None) -> Tensor:
     if out.data_ptr() in (u.data_ptr(), v.data_ptr()):
         raise InputError("an out of its own", "out is u or v", "give another tensor")
     if u.ndim == 4:
-        return torch.add(v, warp(u, v), out=out)
+        return torch.add(v.detach(), warp(u, v), out=out)
     use_torch_threads()
     for first, second, result in zip(_as_fields(u, "u"), _as_fields(v, "v"), _as_fields(out, "out"), strict=True):
         fused_kernels.compose_kernel(first, second, result)
@@ -87,7 +87,7 @@ def exponential(
     out = torch.empty_like(velocity) if out is None else out
     spare = torch.empty_like(velocity) if spare is None else spare
     current, other = (out, spare) if squarings % 2 == 0 else (spare, out)
-    torch.mul(velocity, 0.5**squarings, out=current)
+    torch.mul(velocity.detach(), 0.5**squarings, out=current)
     for _ in range(squarings):
         compose(current, current, out=other)
         current, other = other, current
