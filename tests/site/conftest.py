@@ -100,7 +100,7 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PaperResults]:
     (folder / "reported.csv").write_text(REPORTED)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(papers, "PAPERS", base / "papers")
-        patch.setattr(results, "PAPERS", base / "papers")
+        patch.setattr(results, "PAPERS", base / "papers", raising=False)
         paper = papers.load_paper(SLUG, "demo")
         out = base / "results"
         for name, make in (("flat", flat_case), ("blobs", blob_case)):

@@ -9,20 +9,23 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wbir.errors import InputError
-from wbir.files import read_rows
 from wbir.papers import SCALES, Paper, slugs
 from wbir.results import PaperResults
-from wbir.site import case_data, exhibit_views, how_to_run, runs
-from wbir.site.front import front_view, load, split_slug, studies
-from wbir.site.measurement_data import write_measurements
+from wbir.site import case_data
+from wbir.site.front import front_view, load, studies
+from wbir.site.paper_view import paper_view
 from wbir.site.rendering import copy_assets, environment
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 log = logging.getLogger("wbir")
 PARTS = ("assets", "papers", "cases", "index.html")  # the index last: it links to all others
-IMAGE_BYTES = 26e6  # room for the images of all viewer pages
+WHOLE_BYTES = 38e6  # the site stays below 40 MB: what tables and figures leave is for the viewer's images,
+IMAGE_BYTES, LEAST_IMAGE_BYTES = 26e6, 6e6  # but no more and no less than this
 
 
 @dataclass(frozen=True)
@@ -62,82 +65,38 @@ def _write_pages(found: Mapping[str, PaperResults], out: Path, choices: Choices)
     for name in ("papers", "cases"):
         (out / name).mkdir()
     site = {"scale": choices.scale, "scales": SCALES}
-    views = {}
+    views = {slug: paper_view(results, out / "papers" / slug, choices.paper) for slug, results in found.items()}
+    room = min(IMAGE_BYTES, max(LEAST_IMAGE_BYTES, WHOLE_BYTES - sum(_sizes(out)))) / max(1, len(found))
     for slug, results in found.items():
-        shown = case_data.choose_cases(results, IMAGE_BYTES / len(found))
-        views[slug] = _paper_view(results, out, shown, choices)
-        page = templates.get_template("paper.html").render(site=site, root="../", **views[slug])
+        shown = case_data.choose_cases(results, room)
+        page = templates.get_template("paper.html").render(site=site, root="../", shown=shown, **views[slug])
         (out / "papers" / f"{slug}.html").write_text(page, encoding="utf-8")
-        for number, case in enumerate(shown):
-            about = case_data.write_case(results, case, out / "cases")
-            near = {"before": shown[number - 1] if number else None, "after": shown[number + 1 : number + 2]}
-            methods = [{"name": m, "title": results.paper.title(m), "file": case.script_of(m)} for m in case.methods]
-            page = templates.get_template("case.html").render(
-                site=site, root="../", shown=case, about=about, methods=methods, near=near, paper=views[slug]["paper"],
-                absent=[results.paper.title(m) for m in case.absent],
-            )  # fmt: skip
-            (out / "cases" / f"{case.name}.html").write_text(page, encoding="utf-8")
+        _write_cases(results, shown, out / "cases", templates.get_template("case.html"), {"site": site} | views[slug])
         log.info("%s: %d claims, %d cases", slug, len(views[slug]["claims"]), len(shown))
-    front = front_view(views)
-    (out / "index.html").write_text(
-        templates.get_template("index.html").render(site=site, root="", **front), encoding="utf-8"
-    )
+    page = templates.get_template("index.html").render(site=site, root="", **front_view(views))
+    (out / "index.html").write_text(page, encoding="utf-8")
 
 
-def _paper_view(
-    results: PaperResults, out: Path, shown: Sequence[case_data.ShownCase], choices: Choices
-) -> dict[str, Any]:
-    """Everything that the page of a paper or study shows; its files are copied beside it."""
-    paper = results.paper
-    files = out / "papers" / paper.slug
-    claims = exhibit_views.claim_views(results)
-    rows = runs.run_rows(paper, results.results)
-    spec = paper.spec
-    number, name = split_slug(paper.slug)
-    target = paper.slug if number else "compare"
-    return {
-        "paper": {
-            "slug": paper.slug,
-            "number": number,
-            "name": name,
-            **{key: spec.get(key, "") for key in ("title", "reference", "summary", "data")},
-            "conflicts": list(spec.get("conflicts", ())),
-        },
-        "claims": claims,
-        "exhibits": exhibit_views.exhibits(results, claims),
-        "files": exhibit_views.copy_exhibits(results, files),
-        "measurements": write_measurements(paper, results.folder, files / "measurements.js"),
-        "shown": shown,
-        "runs": rows,
-        "total": runs.run_summary(rows),
-        "cohorts": _cohorts(paper),
-        "absent": [_absent(paper, name) for name in spec["experiments"] if paper.why_not(name)],
-        "quality": _quality(results),
-        "commands": how_to_run.commands(paper, target),
-        "needs": how_to_run.needs({scale: choices.paper(paper.slug, scale) for scale in SCALES}),
-        "real": how_to_run.real_data(choices.paper(paper.slug, "paper"), target),
-        "datasets": how_to_run.data_sets(paper),
-    }
-
-
-def _cohorts(paper: Paper) -> list[dict[str, Any]]:
-    """The cohorts that ran, each once: what they model, and where they came from."""
-    plans = {u.cohort.id: u.cohort for u in paper.units()}
-    keys = ("title", "describes", "reference")
-    return [{"id": i, "source": p.source, "seed": p.seed} | {k: p.spec[k] for k in keys} for i, p in plans.items()]
-
-
-def _absent(paper: Paper, experiment: str) -> dict[str, str]:
-    title = paper.spec["experiments"][experiment].get("title", experiment)
-    return {"id": experiment, "title": title, "why": paper.why_not(experiment) or ""}
-
-
-def _quality(results: PaperResults) -> list[dict[str, str]]:
-    """The controls' judgement of every method, flagged ones first."""
-    rows = read_rows(results.folder / "qc.csv")
-    for row in rows:
-        row["title"] = results.paper.title(row["method"])
-    return sorted(rows, key=lambda row: row["flag"] == "ok")
+def _write_cases(
+    results: PaperResults,
+    shown: Sequence[case_data.ShownCase],
+    folder: Path,
+    template: Template,
+    view: Mapping[str, Any],
+) -> None:
+    """A viewer page per shown case, and the scripts with its images."""
+    for number, case in enumerate(shown):
+        page = template.render(
+            site=view["site"],
+            paper=view["paper"],
+            root="../",
+            shown=case,
+            about=case_data.write_case(results, case, folder),
+            methods=[{"name": m, "title": results.paper.title(m), "file": case.script_of(m)} for m in case.methods],
+            absent=[results.paper.title(m) for m in case.absent],
+            near={"before": shown[number - 1] if number else None, "after": shown[number + 1 : number + 2]},
+        )
+        (folder / f"{case.name}.html").write_text(page, encoding="utf-8")
 
 
 def _put_in_place(temporary: Path, out: Path) -> None:
