@@ -15,7 +15,7 @@ import pytest
 from wbir.files import read_rows
 from wbir.geometry.frames import Frame
 from wbir.results import PaperResults
-from wbir.site import case_data, volumes
+from wbir.site import build, case_data, volumes
 from wbir.site.measurement_data import script
 
 SLUG = "17-csngf"
@@ -112,6 +112,21 @@ def test_little_room_makes_fewer_and_coarser_cases(made_up: PaperResults, tmp_pa
     assert max(about["factors"]) > 1 and np.prod(about["shape"]) <= case.most
     packed = received(tmp_path / case.name / "case.js")
     assert unpack(packed["fixed"], tuple(about["shape"])).max() > 200
+
+
+def test_the_images_take_what_tables_and_figures_leave(
+    site: Path, made_up: PaperResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def images(base: Path) -> int:
+        return sum(path.stat().st_size for path in (base / "cases").rglob("*.js"))
+
+    pages = sum(
+        path.stat().st_size for part in ("assets", "papers") for path in (site / part).rglob("*") if path.is_file()
+    )
+    monkeypatch.setattr(build, "WHOLE_BYTES", pages + 6_000)
+    monkeypatch.setattr(build, "LEAST_IMAGE_BYTES", 0)
+    build.build_site(made_up.results, tmp_path / "demo", build.Choices("demo", {}, {}))
+    assert images(tmp_path / "demo") < 0.7 * images(site)  # beside the images a script has a fixed head
 
 
 def test_the_viewer_s_numbers_are_those_of_the_metrics(site: Path, made_up: PaperResults) -> None:
