@@ -1,6 +1,8 @@
 # make demo   set up, then regenerate all papers at the demo scale
 # make test   set up, then run all checks and tests
 # make bench  time the kernels beside those of other libraries: results/bench, docs/speed.md (ten minutes)
+# make compare  registration methods compared: results/demo/comparison, docs/results/comparison.md (half an hour with data)
+#             DATA=FOLDER that holds nirep/ and hippocampus/: on real pairs too, not on known warps only
 # make report the last demo as a site to read, and as a Snakemake report
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -9,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo report test lint bench clean
+.PHONY: help setup demo report test lint bench compare clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -54,6 +56,12 @@ bench: setup
 			|| { echo "== $$peer could not be installed"; tail -n 3 .venv/bench.log; }; \
 	done
 	@wbir bench --out results/bench --docs docs/speed.md
+
+comma := ,
+COMPARED = $(if $(DATA),$(foreach set,nirep hippocampus,$(if $(wildcard $(DATA)/$(set)),$(set): $(abspath $(DATA)/$(set))$(comma))))
+compare: setup
+	@snakemake comparison --cores $(CORES) --quiet rules --config "data={$(COMPARED)}"
+	@wbir study comparison --results results/demo --docs docs/results
 
 clean:
 	rm -rf results/demo reports/demo logs .snakemake

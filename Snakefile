@@ -28,13 +28,13 @@ rule all:
         [paper_files(paper) for paper in PAPERS.values()],
 
 
-for slug in PAPERS:
+for slug in DECLARED:
 
     rule:
         name:
             slug
         input:
-            paper_files(PAPERS[slug]),
+            paper_files(DECLARED[slug]),
 
 
 rule scoreboard:

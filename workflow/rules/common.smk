@@ -12,15 +12,16 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 from wbir.discovery import PACKAGE as LIBRARY
 from wbir.discovery import closure, describe, modules
 from wbir.errors import InputError
-from wbir.papers import check_schema, load_paper, slugs
+from wbir.papers import check_schema, declaration, load_paper, slugs, studies
 
 # What cannot be used ends here, in one line: WorkflowError prints no Python trace.
 try:
     check_schema(config, "config", "config/config.yaml (and --config)")
     validate(config, "../schemas/config.schema.yaml")  # fills in the defaults
     WANTED = slugs() if config["papers"] == "all" else list(config["papers"])
-    PAPERS = {slug: load_paper(slug, config["scale"], config["sources"], config["data"]) for slug in WANTED}
-    UNITS = {unit.id: unit for paper in PAPERS.values() for unit in paper.units()}
+    DECLARED = {s: load_paper(s, config["scale"], config["sources"], config["data"]) for s in [*WANTED, *studies()]}
+    PAPERS = {slug: DECLARED[slug] for slug in WANTED}  # of the proceedings: `all`, the scoreboard, the reports
+    UNITS = {unit.id: unit for paper in DECLARED.values() for unit in paper.units()}
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -38,7 +39,7 @@ shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(workflow.basedi
 wildcard_constraints:
     unit="[^/]+/[^/]+/[^/]+/[0-9]+",
     cohort="[^/]+",
-    paper="[0-9]{2}-[^/]+",
+    paper="|".join(DECLARED),
 
 
 def choices(plans):
@@ -103,7 +104,7 @@ def unit_options(unit):
 
 
 def paper_choices(wildcards):
-    return choices(PAPERS[wildcards.paper].plans())
+    return choices(DECLARED[wildcards.paper].plans())
 
 
 def unit_state(wildcards):
@@ -113,8 +114,7 @@ def unit_state(wildcards):
 
 
 def declared(slug):
-    folder = Path(workflow.basedir) / "config" / "papers" / slug
-    return relative(sorted(folder.iterdir()))
+    return relative(sorted(declaration(slug).iterdir()))
 
 
 def code_of(*names):
@@ -122,7 +122,7 @@ def code_of(*names):
 
 
 def unit_files(wildcards):
-    return [f"{RESULTS}/{u.id}/{name}.csv" for u in PAPERS[wildcards.paper].units() for name in ("measurements", "timings")]
+    return [f"{RESULTS}/{u.id}/{name}.csv" for u in DECLARED[wildcards.paper].units() for name in ("measurements", "timings")]
 
 
 def paper_cohorts(paper):
@@ -143,8 +143,9 @@ def paper_files(paper):
 
 def site_inputs():
     """What the site shows beside the papers' files: units, their galleries and cohorts, and studies that have results."""
-    parts = [f"{RESULTS}/{unit_id}/{name}" for unit_id in UNITS for name in ("manifest.json", "gallery")]
-    cohorts = [f"{RESULTS}/cohorts/{cohort}" for cohort in COHORTS]
+    units = [unit for paper in PAPERS.values() for unit in paper.units()]
+    parts = [f"{RESULTS}/{unit.id}/{name}" for unit in units for name in ("manifest.json", "gallery")]
+    cohorts = sorted({f"{RESULTS}/cohorts/{unit.cohort.id}" for unit in units})
     return [*parts, *cohorts, *sorted(str(path) for path in Path(RESULTS).glob("[!0-9]*/claims*.csv"))]
 
 

@@ -2,7 +2,7 @@
 rule collect:
     input:
         units=unit_files,
-        cohorts=lambda wildcards: paper_cohorts(PAPERS[wildcards.paper]),
+        cohorts=lambda wildcards: paper_cohorts(DECLARED[wildcards.paper]),
         declaration=lambda wildcards: declared(wildcards.paper),
         code=code_of("collecting.py"),
     output:
@@ -51,7 +51,7 @@ rule claims:
         "python -m wbir claims {params.choices} {wildcards.paper} --results {params.results} 2> {log}"
 
 
-for slug, paper in PAPERS.items():
+for slug, paper in DECLARED.items():
 
     rule:
         name:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from wbir.errors import InputError
 from wbir.files import read_rows, write_rows
-from wbir.papers import Paper, parse_measure
+from wbir.papers import Paper, Unit, parse_measure
 from wbir.predicting import COLUMNS
 
 QC_COLUMNS = ("experiment", "method", "metric", "mean", "identity", "oracle", "flag")
@@ -25,10 +26,19 @@ def collect(paper: Paper, results: Path) -> None:
     for unit in paper.units():
         for name, rows in tables.items():
             rows += read_rows(results / unit.id / f"{name}.csv")
+        tables["timings"].append(_memory(unit, results))
     for name, rows in tables.items():
         write_rows(out / f"{name}.csv", rows, COLUMNS)
     _write_cases(paper, results, out)
     write_rows(out / "qc.csv", judge_by_controls(paper, tables["measurements"]), QC_COLUMNS)
+
+
+def _memory(unit: Unit, results: Path) -> dict[str, str]:
+    """The peak memory of a unit's whole run as a row of its timings: as a time, it differs from run to run."""
+    peak = json.loads((results / unit.id / "manifest.json").read_text(encoding="utf-8"))["peak_memory_mb"]
+    named = {"paper": unit.paper, "experiment": unit.experiment, "case": "", "method": unit.method}
+    measured = {"metric": "peak_memory", "label": "", "value": f"{peak:.10g}", "unit": "MB", "status": "ok"}
+    return named | {"seed": str(unit.seed)} | measured
 
 
 def _write_cases(paper: Paper, results: Path, out: Path) -> None:

@@ -24,6 +24,7 @@ from wbir.discovery import (
 from wbir.errors import InputError
 
 PAPERS = REPOSITORY / "config" / "papers"
+STUDIES = REPOSITORY / "config" / "studies"  # declared as papers are, but not of the proceedings
 SCALES = ("demo", "bench", "paper")
 UNASKED_SOURCES = ("simulated", "package")  # need no data site: they run without being asked for
 
@@ -229,17 +230,28 @@ def slugs() -> list[str]:
     return sorted(path.parent.name for path in PAPERS.glob("*/paper.yaml"))
 
 
+def studies() -> list[str]:
+    """The studies of our own that are declared, in order."""
+    return sorted(path.parent.name for path in STUDIES.glob("*/paper.yaml"))
+
+
+def declaration(slug: str) -> Path:
+    """The folder of a paper's or a study's declaration."""
+    return (STUDIES if slug in studies() else PAPERS) / slug
+
+
 def load_paper(
     slug: str, scale: str, sources: Mapping[str, str] | None = None, data: Mapping[str, str] | None = None
 ) -> Paper:
-    """Read and check a paper. Raises InputError for an unknown paper or scale and for a declaration that breaks the schema."""
+    """Read and check a paper or a study. Raises InputError for an unknown paper or scale and for a declaration that breaks the schema."""
     if scale not in SCALES:
         raise InputError(f"a scale among {SCALES}", repr(scale), "correct `scale`")
-    if slug not in slugs():
+    known = [*slugs(), *studies()]
+    if slug not in known:
         raise InputError(
-            f"a paper among {', '.join(slugs()) or 'none'}", repr(slug), "correct the name or add its folder"
+            f"a paper among {', '.join(known) or 'none'}", repr(slug), "correct the name or add its folder"
         )
-    return Paper(slug, scale, _read(PAPERS / slug / "paper.yaml"), sources or {}, data or {})
+    return Paper(slug, scale, _read(declaration(slug) / "paper.yaml"), sources or {}, data or {})
 
 
 @functools.lru_cache(maxsize=None)

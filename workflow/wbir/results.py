@@ -11,7 +11,7 @@ import numpy as np
 
 from wbir.cases import Cohort
 from wbir.errors import InputError
-from wbir.papers import PAPERS, Paper, Unit
+from wbir.papers import Paper, Unit, declaration
 
 if TYPE_CHECKING:
     import pandas
@@ -53,7 +53,7 @@ class PaperResults:
         """Every number that the paper prints, with its place."""
         import pandas
 
-        path = PAPERS / self.paper.slug / "reported.csv"
+        path = declaration(self.paper.slug) / "reported.csv"
         return pandas.read_csv(path, dtype=str, keep_default_na=False).to_dict("records") if path.is_file() else []
 
     def select(self, wanted: Mapping[str, Any], *, speed: bool = False) -> pandas.DataFrame:

@@ -106,7 +106,7 @@ def _items(results: PaperResults, spec: Mapping[str, Any], axis: str) -> dict[st
 
 def _cell(results: PaperResults, spec: Mapping[str, Any], wanted: Mapping[str, Any], row: str, column: str) -> Cell:
     rows = results.select(wanted, speed=spec["cells"].get("speed", False))
-    value, spread = summarise(rows["value"], spec["cells"].get("statistic", "mean"), spec["cells"].get("below"))
+    value, spread = summarise(rows["value"], wanted.get("statistic", "mean"), wanted.get("below"))
     names = [spec[axis].get("printed", {}).get(name, name) for axis, name in (("rows", row), ("columns", column))]
     printed = next((r for r in results.reported if [r["table"], r["row"], r["column"]] == [spec["place"], *names]), {})
     return Cell(
@@ -114,10 +114,10 @@ def _cell(results: PaperResults, spec: Mapping[str, Any], wanted: Mapping[str, A
         spread=spread,
         n=int(rows["value"].notna().sum()),
         failed=int((rows["status"] != "ok").sum()),
-        unit="" if spec["cells"].get("statistic") == "success" else next(iter(rows["unit"]), ""),
+        unit="" if wanted.get("statistic") == "success" else next(iter(rows["unit"]), ""),
         printed=printed.get("value", ""),
         printed_spread=printed.get("spread", ""),
-        digits=int(spec["cells"].get("digits", 3)),
+        digits=int(wanted.get("digits", 3)),
     )
 
 
