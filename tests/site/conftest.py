@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from wbir import papers, results
+from wbir import papers
 from wbir.cases import Case, CohortWriter
 from wbir.claims import write_claims
 from wbir.collecting import collect
@@ -91,18 +90,29 @@ def flat_case(number: int) -> Case:
 
 
 @pytest.fixture(scope="session")
-def made_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PaperResults]:
-    """The made-up paper's results, through cohort, predict, collect, exhibit and claims."""
-    base = tmp_path_factory.mktemp("site")
-    folder = base / "papers" / SLUG
+def declared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of declarations with the made-up paper alone."""
+    folder = tmp_path_factory.mktemp("config") / "papers" / SLUG
     folder.mkdir(parents=True)
     (folder / "paper.yaml").write_text(PAPER)
     (folder / "reported.csv").write_text(REPORTED)
+    return folder.parent
+
+
+@pytest.fixture(autouse=True)
+def only_the_made_up_paper(declared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here sees the repository's own papers and studies; other folders' tests do."""
+    monkeypatch.setattr(papers, "PAPERS", declared)
+    monkeypatch.setattr(papers, "STUDIES", tmp_path / "studies")
+
+
+@pytest.fixture(scope="session")
+def made_up(declared: Path, tmp_path_factory: pytest.TempPathFactory) -> PaperResults:
+    """The made-up paper's results, through cohort, predict, collect, exhibit and claims."""
+    out = tmp_path_factory.mktemp("site") / "results"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(papers, "PAPERS", base / "papers")
-        patch.setattr(results, "PAPERS", base / "papers", raising=False)
+        patch.setattr(papers, "PAPERS", declared)
         paper = papers.load_paper(SLUG, "demo")
-        out = base / "results"
         for name, make in (("flat", flat_case), ("blobs", blob_case)):
             writer = CohortWriter(out / "cohorts" / f"{SLUG}.{name}", {"title": name})
             for number in range(2):
@@ -114,12 +124,15 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PaperResults]:
         made = PaperResults(paper, out)
         make_exhibits(made)
         write_claims(made)
-        yield made
+    return made
 
 
 @pytest.fixture(scope="session")
-def site(made_up: PaperResults, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(declared: Path, made_up: PaperResults, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The made-up site on disk."""
     out = tmp_path_factory.mktemp("reports") / "demo"
-    build_site(made_up.results, out, Choices("demo", {}, {}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(papers, "PAPERS", declared)
+        patch.setattr(papers, "STUDIES", declared / "none")
+        build_site(made_up.results, out, Choices("demo", {}, {}))
     return out

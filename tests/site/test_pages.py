@@ -15,7 +15,7 @@ import pytest
 
 from wbir import papers
 from wbir.errors import InputError
-from wbir.files import read_rows
+from wbir.files import read_rows, write_rows
 from wbir.results import PaperResults
 from wbir.site import build, front, how_to_run
 from wbir.site.build import Choices, build_site
@@ -174,13 +174,10 @@ def test_a_failed_build_leaves_the_old_site(
     assert {p.name for p in out.iterdir()} == {"index.html", "assets", "papers", "cases"}
 
 
-def test_a_study_has_a_page_and_a_section_of_its_own(
-    made_up: PaperResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    declared = tmp_path / "studies" / "comparison"
+def test_a_study_has_a_page_and_a_section_of_its_own(made_up: PaperResults, tmp_path: Path) -> None:
+    declared = papers.STUDIES / "comparison"
     declared.mkdir(parents=True)
     shutil.copy(papers.PAPERS / SLUG / "paper.yaml", declared)
-    monkeypatch.setattr(front, "STUDIES", tmp_path / "studies")
     shutil.copytree(made_up.results, tmp_path / "results")
     shutil.copytree(made_up.folder, tmp_path / "results" / "comparison")
     for name in ("flat", "blobs"):
@@ -271,3 +268,20 @@ def test_colours_have_contrast() -> None:
         for colour in ("red", "green", "blue", "amber", "grey", "violet"):
             for ground in (f"{colour}-bg", "sunk", "surface"):
                 assert contrast(tokens[colour], tokens[ground]) >= 4.5, (colour, ground)
+
+
+def test_an_experiment_counts_as_run_where_it_was_measured(made_up: PaperResults, tmp_path: Path) -> None:
+    """Data given to the run need not be given again to the site: what has measurements ran, and shows its unit."""
+    shutil.copytree(made_up.results, tmp_path / "results")
+    base = tmp_path / "results" / SLUG
+    rows = read_rows(base / "measurements.csv")
+    extra = dict(rows[0], experiment="real", method="identity")
+    write_rows(base / "measurements.csv", [*rows, extra], list(rows[0]))
+    unit = base / "real" / "identity" / "0"
+    unit.mkdir(parents=True)
+    (unit / "manifest.json").write_text('{"wall_seconds": 4321.0, "cohort": {"source": "public"}, "commit": "c0ffee"}')
+    build_site(tmp_path / "results", tmp_path / "out", Choices("demo", {}, {}))
+    text = (tmp_path / "out" / "papers" / f"{SLUG}.html").read_text(encoding="utf-8")
+    assert "needs the data set nirep" not in text and "What did not run" not in text
+    assert "1 h 12 min" in text and "c0ffee" in text
+    assert "NIREP NA0 <small>public</small>" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")

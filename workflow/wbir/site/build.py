@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wbir.errors import InputError
-from wbir.papers import SCALES, Paper, slugs
+from wbir.papers import SCALES, Paper, load_paper, slugs, studies
 from wbir.results import PaperResults
 from wbir.site import case_data
-from wbir.site.front import front_view, load, studies
+from wbir.site.front import front_view
 from wbir.site.paper_view import paper_view
 from wbir.site.rendering import copy_assets, environment
 
@@ -37,7 +37,7 @@ class Choices:
     data: Mapping[str, str]
 
     def paper(self, slug: str, scale: str = "") -> Paper:
-        return load(slug, scale or self.scale, self.sources, self.data)
+        return load_paper(slug, scale or self.scale, self.sources, self.data)
 
 
 def build_site(results: Path, out: Path, choices: Choices) -> None:

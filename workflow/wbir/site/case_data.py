@@ -17,6 +17,7 @@ from wbir.site import volumes
 from wbir.site.exhibit_views import pretty_unit
 from wbir.site.measurement_data import script
 from wbir.site.rendering import number
+from wbir.site.runs import experiments_that_ran
 
 MOST_CASES = 3  # shown of an experiment, where there is room
 
@@ -48,7 +49,7 @@ def choose_cases(results: PaperResults, room: float) -> list[ShownCase]:
     First those kept by most methods, in the cohort's order; as many (up to MOST_CASES) as fit at full size, or one, coarser.
     Every method that kept anything has a case, if need be in a case of its own.
     """
-    kept = {name: _kept(results, name) for name in results.paper.experiments()}
+    kept = {name: _kept(results, name) for name in experiments_that_ran(results)}
     kept = {name: cases for name, cases in kept.items() if cases}
     chosen = []
     for name, cases in kept.items():

@@ -10,24 +10,6 @@ from typing import Any
 from wbir.checks import VERDICTS
 from wbir.discovery import REPOSITORY
 from wbir.files import read_rows
-from wbir.papers import Paper, load_paper, slugs
-
-STUDIES = REPOSITORY / "config" / "studies"
-
-
-def studies() -> list[str]:
-    """The studies that are declared: like papers, but of our own."""
-    return sorted(path.parent.name for path in STUDIES.glob("*/paper.yaml"))
-
-
-def load(slug: str, scale: str, sources: Mapping[str, str], data: Mapping[str, str]) -> Paper:
-    """The declaration of a paper or a study at a scale with the user's choice of data; a study was checked when it ran."""
-    if slug in slugs():
-        return load_paper(slug, scale, sources, data)
-    import yaml
-
-    spec = yaml.safe_load((STUDIES / slug / "paper.yaml").read_text(encoding="utf-8"))
-    return Paper(slug, scale, spec, sources, data)
 
 
 def split_slug(slug: str) -> tuple[str, str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wbir.discovery import describe
 from wbir.files import read_rows
 from wbir.papers import SCALES, Paper
 from wbir.results import PaperResults
@@ -21,10 +22,9 @@ def paper_view(results: PaperResults, files: Path, at_scale: Callable[[str, str]
     """
     paper = results.paper
     claims = exhibit_views.claim_views(results)
-    rows = runs.run_rows(paper, results.results)
+    rows = runs.run_rows(results)
     spec = paper.spec
     number, name = split_slug(paper.slug)
-    target = paper.slug if number else "compare"
     return {
         "paper": {
             "slug": paper.slug,
@@ -39,26 +39,30 @@ def paper_view(results: PaperResults, files: Path, at_scale: Callable[[str, str]
         "measurements": write_measurements(paper, results.folder, files / "measurements.js"),
         "runs": rows,
         "total": runs.run_summary(rows),
-        "cohorts": _cohorts(paper),
-        "absent": [_absent(paper, name) for name in spec["experiments"] if paper.why_not(name)],
+        "cohorts": _cohorts(rows),
+        "absent": [_absent(paper, n) for n in spec["experiments"] if n not in {row["experiment"] for row in rows}],
         "quality": _quality(results),
-        "commands": how_to_run.commands(paper, target),
+        "commands": how_to_run.commands(paper, paper.slug),
         "needs": how_to_run.needs({scale: at_scale(paper.slug, scale) for scale in SCALES}),
-        "real": how_to_run.real_data(at_scale(paper.slug, "paper"), target),
+        "real": how_to_run.real_data(at_scale(paper.slug, "paper"), paper.slug),
         "datasets": how_to_run.data_sets(paper),
     }
 
 
-def _cohorts(paper: Paper) -> list[dict[str, Any]]:
-    """The cohorts that ran, each once: what they model, and where they came from."""
-    plans = {u.cohort.id: u.cohort for u in paper.units()}
-    keys = ("title", "describes", "reference")
-    return [{"id": i, "source": p.source, "seed": p.seed} | {k: p.spec[k] for k in keys} for i, p in plans.items()]
+def _cohorts(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The cohorts that the units ran on, each once: what they model, and where they came from."""
+    cohorts: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        spec = describe("cohorts", row["builder"])
+        about = {key: spec[key] for key in ("title", "describes", "reference")}
+        cohorts[row["cohort"]] = {"id": row["cohort"], "source": row["source"], "seed": row["cohort_seed"]} | about
+    return list(cohorts.values())
 
 
 def _absent(paper: Paper, experiment: str) -> dict[str, str]:
+    """An experiment that did not run, and why."""
     title = paper.spec["experiments"][experiment].get("title", experiment)
-    return {"id": experiment, "title": title, "why": paper.why_not(experiment) or ""}
+    return {"id": experiment, "title": title, "why": paper.why_not(experiment) or "no measurement in these results"}
 
 
 def _quality(results: PaperResults) -> list[dict[str, str]]:

@@ -5,17 +5,26 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from wbir.papers import Paper
+from wbir.files import read_rows
+from wbir.results import PaperResults
 
 
-def run_rows(paper: Paper, results: Path) -> list[dict[str, Any]]:
-    """A row per unit of the paper; a unit without a manifest has none of its numbers."""
-    rows = []
-    for unit in paper.units():
-        path = results / unit.id / "manifest.json"
+def experiments_that_ran(results: PaperResults) -> list[str]:
+    """The experiments with measurements, in the declaration's order: data given to that run need not be given to the site."""
+    files = [results.folder / f"{name}.csv" for name in ("measurements", "timings")]
+    measured = {row["experiment"] for path in files for row in read_rows(path)}
+    return [name for name in results.paper.spec["experiments"] if name in measured]
+
+
+def run_rows(results: PaperResults) -> list[dict[str, Any]]:
+    """A row per unit that ran; a unit without a manifest has none of its numbers."""
+    paper, rows = results.paper, []
+    experiments = {name: paper.spec["experiments"][name] for name in experiments_that_ran(results)}
+    units = [paper.unit(n, m, s) for n, e in experiments.items() for m in e["methods"] for s in e.get("seeds", [0])]
+    for unit in units:
+        path = results.results / unit.id / "manifest.json"
         kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         rows.append(
             {
@@ -35,7 +44,9 @@ def run_rows(paper: Paper, results: Path) -> list[dict[str, Any]]:
                 "parameters": {k: json.dumps(v) for k, v in sorted(kept.get("parameters", {}).items())},
                 "failed": kept.get("failed", []),
                 "cohort": unit.cohort.id,
-                "source": unit.cohort.source,
+                "source": kept.get("cohort", {}).get("source", unit.cohort.source),
+                "cohort_seed": unit.cohort.seed,
+                "builder": unit.cohort.builder,
             }
         )
     return rows
