@@ -32,6 +32,8 @@ class Benchmark:
     setup: inputs for a grid. ours, peers: who takes part, by name; a peer's imports stand in its `Prepare`.
     margin: voxels at each border that are left out of the comparison, where libraries treat the border differently.
     differs: peer -> why its numbers are others than ours; all others must agree to 1e-5 of the largest number.
+    jumps: the share of numbers left out of the comparison, those that differ most: for results that jump within rounding.
+    aims: peer -> how many times as fast we want to be at 128 voxels along each axis.
     """
 
     kernel: str
@@ -40,6 +42,8 @@ class Benchmark:
     peers: Mapping[str, Prepare]
     margin: int = 0
     differs: Mapping[str, str] = field(default_factory=dict)
+    jumps: float = 0.0
+    aims: Mapping[str, float] = field(default_factory=dict)
 
 
 def discover() -> list[Benchmark]:

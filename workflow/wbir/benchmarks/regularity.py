@@ -46,5 +46,6 @@ BENCHMARKS = [
             "MONAI": "central differences of central differences, a mean over components",
             "deepali": "Sobel derivatives of Sobel derivatives, not normalised",
         },
+        aims={"MONAI": 6},
     )
 ]

@@ -80,11 +80,13 @@ BENCHMARKS = [
         peers={"MONAI": _ncc_monai, "VoxelMorph": _ncc_voxelmorph, "deepali": _ncc_deepali},
         margin=WINDOW,
         differs={"deepali": "takes each voxel's own window mean from it before the products are summed"},
+        aims={"MONAI": 20},
     ),
     Benchmark(
         kernel="MIND-SSC, radius 1, dilation 2",
         setup=_pair,
         ours={"torch": _mind_torch, "compiled": _mind_compiled},
         peers={"convexAdam": _mind_convex_adam},
+        aims={"convexAdam": 6},
     ),
 ]
