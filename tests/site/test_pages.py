@@ -136,7 +136,7 @@ def test_a_paper_s_page_shows_all_that_was_made(site: Path, made_up: PaperResult
         "needs the data set nirep",
     ):
         assert words in text
-    assert text.count('href="#table-1"') == 2 and 'href="#claim-17-C02"' in text
+    assert text.count('href="#exhibit-table-1"') == 2 and 'href="#claim-17-C02"' in text
     checks = read_rows(made_up.folder / "checks.csv")
     assert all(check["what"] in text for check in checks) and len(checks) == 2
     peak = re.search(r"peak memory</dt><dd>([^<]+)", text)
