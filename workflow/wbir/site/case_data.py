@@ -119,7 +119,8 @@ def write_case(results: PaperResults, shown: ShownCase, folder: Path) -> dict[st
         packed["numbers"] = numbers.get(method, [])
         _write(folder / shown.script_of(method), f"method {method}", packed)
     attributes = {k: v for k, v in case.attributes.items() if v and k != "split"}
-    return about | {"attributes": attributes, "two_kinds": "modalities" in attributes}
+    lengths = [f"{length:.3g}" for length in case.frame.spacing]
+    return about | {"attributes": attributes, "two_kinds": "modalities" in attributes, "lengths": lengths}
 
 
 def _pack_method(

@@ -28,8 +28,9 @@ def table_view(results: PaperResults, table_id: str) -> dict[str, Any]:
     rows = [(row, [_cell_view(table.cells[row, c["name"]], c["shared"]) for c in columns]) for row in table.rows]
     # Where nothing of a column is printed, an empty `printed` line in each cell would say nothing.
     printed = any(cell.printed for cell in table.cells.values())
+    measured = any(cell.n or cell.failed for cell in table.cells.values())
     heads = {"title": table.title, "place": table.place, "note": table.note, "row_title": table.row_title}
-    return {"id": table_id, "columns": columns, "rows": rows, "printed": printed, **heads}
+    return {"id": table_id, "columns": columns, "rows": rows, "printed": printed, "measured": measured, **heads}
 
 
 def _shared_unit(table: Table, column: str) -> str:
@@ -103,7 +104,16 @@ def copy_exhibits(results: PaperResults, out: Path) -> dict[str, list[str]]:
     wanted = {
         "tables": [f"{i}.{s}" for i in spec.get("tables", {}) for s in DOWNLOADS],
         "figures": [f"{i}.{s}" for i in spec.get("figures", {}) for s in ("png", "svg")],
-        ".": ["claims.csv", "checks.csv", "qc.csv", "cases.csv", "measurements.csv", "timings.csv"],
+        ".": [
+            "claims.csv",
+            "checks.csv",
+            "claims-speed.csv",
+            "checks-speed.csv",
+            "qc.csv",
+            "cases.csv",
+            "measurements.csv",
+            "timings.csv",
+        ],
     }
     for kind, names in wanted.items():
         found[kind] = [name for name in names if (results.folder / kind / name).is_file()]
