@@ -221,10 +221,10 @@ def test_labels_on_a_covering_grid_are_taken(pair, tmp_path, wbir):
 
 def test_the_real_hippocampus_gains(real_data, tmp_path, wbir):
     folder = real_data / "hippocampus"
-    names = sorted(p.name for p in (folder / "images").glob("*.nii.gz"))[:2]
+    names = ["hippocampus_190.nii.gz", "hippocampus_075.nii.gz"]
     images = [folder / "images" / name for name in names]
     labels = ("--fixed-labels", folder / "labels" / names[0], "--moving-labels", folder / "labels" / names[1])
-    start = ("--initial", "centres", "--method", "log_demons")
+    start = ("--initial", "centres", "--method", "demons")
     printed = wbir("register", *images, *labels, *start, "--out", tmp_path / "out")
     _, before, _, after, *_ = next(line.split() for line in printed.splitlines() if line.startswith("dice"))
-    assert float(after) > float(before) + 0.05
+    assert float(after) > float(before) + 0.2
