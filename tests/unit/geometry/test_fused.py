@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -86,6 +89,20 @@ def test_threads_change_no_byte(threads: int) -> None:
     one = [call() for call in calls]
     torch.set_num_threads(threads)
     assert all(torch.equal(call(), expected) for call, expected in zip(calls, one, strict=True))
+
+
+def test_torch_keeps_its_number_of_threads() -> None:
+    """In a process of its own: only numba's first start could change it."""
+    script = """
+import torch
+torch.set_num_threads(1)
+from wbir.geometry import fused
+fused.jacobian_determinant(torch.zeros(1, 3, 4, 4, 4))
+print(torch.get_num_threads())
+"""
+    environment = {**os.environ, "NUMBA_NUM_THREADS": "3", "PYTHONPATH": os.pathsep.join(sys.path)}
+    ran = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "1"
 
 
 def test_a_nan_stays_one() -> None:

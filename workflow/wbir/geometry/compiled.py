@@ -18,7 +18,10 @@ INLINED: dict[str, Any] = {"inline": "always", "error_model": "numpy"}
 
 def use_torch_threads() -> None:
     """Run the next compiled functions on as many threads as torch takes (as far as there are cores)."""
-    numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+    threads = torch.get_num_threads()
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+    if torch.get_num_threads() != threads:  # both share one OpenMP, and numba's start gives it every core
+        torch.set_num_threads(threads)
 
 
 def as_volumes(image: Tensor, name: str) -> np.ndarray:
