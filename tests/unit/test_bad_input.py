@@ -106,6 +106,8 @@ def write_bad(folder: Path) -> None:
     (folder / "no.npz").write_text("nothing packed")
     write_displacement(folder / "flat_field.nii.gz", np.zeros((2, *FLAT.shape), np.float32), FLAT)
     write_displacement(folder / "nan_field.nii.gz", np.full((3, *FRAME.shape), np.nan, np.float32), FRAME)
+    vast = np.full((*FRAME.shape, 1, 3), 1e300)
+    save(folder / "vast_field.nii.gz", vast, FRAME.affine)
     write_displacement(folder / "lost_field.nii.gz", np.full((3, *FRAME.shape), 400.0, np.float32), FRAME)
     write_displacement(folder / "small_field.nii.gz", np.zeros((3, 6, 6, 6), np.float32), Frame.of((6, 6, 6), 2.0))
     (folder / "series").mkdir()
@@ -194,6 +196,7 @@ BAD: dict[str, tuple[Sequence[str], str]] = {
     "image as field": (evaluate("@fixed.nii.gz"), "an ITK displacement field"),
     "field in 2D": (evaluate("@flat_field.nii.gz"), "a field of 3 dimensions"),
     "NaN in a field": (evaluate("@nan_field.nii.gz"), "NaN or infinity"),
+    "field beyond all numbers": (evaluate("@vast_field.nii.gz"), "that a float32 can hold"),
     "field to nowhere": (evaluate("@lost_field.nii.gz"), "that the field takes into the moving image"),
     "field of another grid": (evaluate("@small_field.nii.gz"), "covers"),
     "pickled npz": (evaluate("@pickled.npz"), "pickled objects are not read"),

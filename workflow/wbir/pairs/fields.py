@@ -50,6 +50,8 @@ def read_deformation(
         raise InputError(
             f"a field of {fixed.dim} dimensions, as the image", f"{found.frame.dim}D in {path}", "check it"
         )
+    if found.displacement is not None and not np.all(np.isfinite(found.displacement)):
+        raise InputError(f"displacements in {path} that a float32 can hold", "larger ones", "write it again")
     return found
 
 
@@ -107,7 +109,8 @@ def _itk(path: Path) -> Deformation:
     else:
         vectors, affine = _simpleitk_vectors(path)
     frame = frame_of(vectors.shape[:-1], affine, path)
-    return Deformation(frame, displacement=from_lps_vectors(vectors, frame))
+    with np.errstate(over="ignore"):  # looked at by read_deformation
+        return Deformation(frame, displacement=from_lps_vectors(vectors, frame))
 
 
 def _nifti_vectors(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -157,7 +160,8 @@ def _learn2reg(path: Path, fixed: Frame | None, moving: Frame | None) -> Deforma
         displacement = np.moveaxis(checked_values(nifti_values(image, path), np.float64, path), -1, 0)
     places = np.indices(fixed.shape, dtype=np.float64).reshape(fixed.dim, -1).T
     world = moving.to_world(places + displacement.reshape(fixed.dim, -1).T)
-    voxels = (fixed.to_voxel(world) - places).T.astype(np.float32)
+    with np.errstate(over="ignore"):
+        voxels = (fixed.to_voxel(world) - places).T.astype(np.float32)
     return Deformation(fixed, displacement=np.ascontiguousarray(voxels).reshape(fixed.dim, *fixed.shape))
 
 
