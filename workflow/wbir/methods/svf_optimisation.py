@@ -34,7 +34,7 @@ SPEC = {
         "sigma": 1.5,  # of the Gaussian on each change, lattice steps; dense only
         "lattice": 2,  # the velocity's lattice is coarser by this than the image, or as coarse as the level
         "step": 0.25,  # of Adam, voxels at factor 1
-        "bending": 2e-3,  # weight of the mean squared second differences of the control points (dense: of the velocity)
+        "bending": 2e-3,  # weight of the mean squared second differences of the control points; dense: of the velocity, take 0.2
         "window": 5,  # of the local NCC, voxels of the level
         "squarings": 3,  # of the exponential while it is optimised
     },
