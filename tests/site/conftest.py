@@ -114,7 +114,7 @@ def made_up(declared: Path, tmp_path_factory: pytest.TempPathFactory) -> PaperRe
         patch.setattr(papers, "PAPERS", declared)
         paper = papers.load_paper(SLUG, "demo")
         for name, make in (("flat", flat_case), ("blobs", blob_case)):
-            writer = CohortWriter(out / "cohorts" / f"{SLUG}.{name}", {"title": name})
+            writer = CohortWriter(out / "cohorts" / f"{SLUG}.{name}", {"title": name}, {1: "the blob"})
             for number in range(2):
                 writer.add(make(number))
             writer.close()

@@ -174,6 +174,12 @@ def test_a_failed_build_leaves_the_old_site(
     assert {p.name for p in out.iterdir()} == {"index.html", "assets", "papers", "cases"}
 
 
+def test_labels_of_a_cohort_have_their_names_and_others_their_numbers(site: Path, made_up: PaperResults) -> None:
+    assert made_up.label_name("flat", "dice", "1") == "the blob"
+    assert made_up.label_name("flat", "mse", "1") == made_up.label_name("flat", "residual_mse", "1") == "1"
+    assert "the blob" in (site / "papers" / SLUG / "measurements.js").read_text()
+
+
 def test_a_study_has_a_page_and_a_section_of_its_own(made_up: PaperResults, tmp_path: Path) -> None:
     declared = papers.STUDIES / "comparison"
     declared.mkdir(parents=True)

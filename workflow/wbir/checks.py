@@ -60,7 +60,8 @@ def _groups(results: PaperResults, check: Mapping[str, Any], speed: bool) -> Ite
     table = results.select(_selection(check) | {"label": "*"}, speed=speed)
     for value in sorted(v for v in set(table.get(every, ())) if isinstance(v, str) and v):
         pinned = {"label": value} if every == "label" else {"where": dict(check.get("where", {})) | {every: value}}
-        yield value, check | pinned
+        name = results.label_name(check["experiment"], check["metric"], value) if every == "label" else value
+        yield name, check | pinned
 
 
 def _labelled(outcome: Outcome, where: str) -> Outcome:
@@ -107,14 +108,14 @@ def _value(results: PaperResults, check: Mapping[str, Any], speed: bool) -> list
     """A printed value met within `tolerance` (absolute) or `relative` tolerance by the mean over cases."""
     values = _quantity(results, _selection(check), check, speed)
     if values.empty:
-        return [_not_run(_name(check))]
+        return [_not_run(_name(results, check))]
     printed = float(_printed(results, check["printed"])["value"])
     tolerance = float(check.get("tolerance", abs(printed) * float(check.get("relative", 0.0))))
     mean = float(values.mean())
     met = abs(mean - printed) <= tolerance
     own = results.paper.cohort(results.paper.spec["experiments"][check["experiment"]]["cohort"]).own_data
     verdict = ("reproduced" if own else "holds") if met else "contradicted"
-    what = f"{_name(check)} within {tolerance:.3g} of the printed {printed:g}"
+    what = f"{_name(results, check)} within {tolerance:.3g} of the printed {printed:g}"
     return [Outcome(what, mean, *_interval(values.to_numpy()), len(values), "tolerance", math.nan, verdict)]
 
 
@@ -129,10 +130,10 @@ def _bound(results: PaperResults, check: Mapping[str, Any], speed: bool) -> list
     """Every case (`statistic: each`), or the mean with its interval, above or below a limit."""
     values = _quantity(results, _selection(check), check, speed).to_numpy()
     if not len(values):
-        return [_not_run(_name(check))]
+        return [_not_run(_name(results, check))]
     upper = "below" in check
     limit = float(check["below"] if upper else check["above"])
-    sides = f"{_name(check)} {'below' if upper else 'above'} {limit:g}"
+    sides = f"{_name(results, check)} {'below' if upper else 'above'} {limit:g}"
 
     def inside(value: float) -> bool:
         return value < limit if upper else value > limit
@@ -158,7 +159,7 @@ def _order(results: PaperResults, check: Mapping[str, Any], speed: bool) -> list
     outcomes = []
     for other in check["than"]:
         second = _quantity(results, _merged(check, other), check, speed)
-        what = f"{_name(check)}: {_words(check['better'])} against {_words(other)}"
+        what = f"{_name(results, check)}: {_words(check['better'])} against {_words(other)}"
         if check.get("paired", True):
             first_common, second_common = first.align(second, join="inner")
             outcomes.append(_paired(what, sign * (first_common - second_common).to_numpy(), check))
@@ -246,13 +247,13 @@ def _trend(results: PaperResults, check: Mapping[str, Any], speed: bool) -> list
     ]
     means = rows.groupby("level")["value"].mean()
     if len(means) < 2:
-        return [_not_run(_name(check))]
+        return [_not_run(_name(results, check))]
     correlation = spearman(rows["level"].to_numpy(), rows["value"].to_numpy())
     rho, p = correlation.statistic, correlation.p
     steps = np.diff(means.to_numpy()) * (1 if rising else -1)
     verdict = "holds" if np.all(steps > 0) else "direction only" if rho * (1 if rising else -1) > 0 else "contradicted"
     path = " → ".join(f"{v:.3g}" for v in means)
-    what = f"{_name(check)} {check['direction']} along {along}: {path}"
+    what = f"{_name(results, check)} {check['direction']} along {along}: {path}"
     return [Outcome(what, rho, math.nan, math.nan, len(rows), "Spearman's rho; means monotone", p, verdict)]
 
 
@@ -270,7 +271,7 @@ def _relation(results: PaperResults, check: Mapping[str, Any], speed: bool) -> l
     y_values = _quantity(results, _merged(check, {"metric": check["y"]}), {}, speed)
     errors = (x_values.map(formula) - y_values).abs().dropna()
     if errors.empty:
-        return [*outcomes, _not_run(_name(check))]
+        return [*outcomes, _not_run(_name(results, check))]
     verdict = "holds" if errors.max() <= tolerance else "contradicted"
     what = f"computed {check['y']} = {check['formula']}({check['x']})"
     return [
@@ -294,8 +295,11 @@ def _direction(check: Mapping[str, Any]) -> str:
     return known.direction
 
 
-def _name(check: Mapping[str, Any]) -> str:
-    parts = [check.get("method"), check.get("metric"), check.get("label")]
+def _name(results: PaperResults, check: Mapping[str, Any]) -> str:
+    label = check.get("label")
+    if label and {"experiment", "metric"} <= set(check):
+        label = results.label_name(check["experiment"], check["metric"], str(label))
+    parts = [check.get("method"), check.get("metric"), label]
     name = " ".join(str(p) for p in parts if p)
     return f"{name} (success below {check['success_below']:g})" if "success_below" in check else name
 

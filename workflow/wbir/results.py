@@ -11,7 +11,8 @@ import numpy as np
 
 from wbir.cases import Cohort
 from wbir.errors import InputError
-from wbir.papers import Paper, Unit, declaration
+from wbir.measures.base import discover
+from wbir.papers import Paper, Unit, declaration, parse_measure
 
 if TYPE_CHECKING:
     import pandas
@@ -23,6 +24,7 @@ class PaperResults:
     def __init__(self, paper: Paper, results: Path) -> None:
         self.paper, self.results = paper, Path(results)
         self.folder = self.results / paper.slug
+        self._regions: dict[tuple[str, str], dict[str, str]] = {}
 
     @cached_property
     def measurements(self) -> pandas.DataFrame:
@@ -82,6 +84,19 @@ class PaperResults:
     def cohort(self, experiment: str) -> Cohort:
         plan = self.paper.cohort(self.paper.spec["experiments"][experiment]["cohort"])
         return Cohort.open(self.results / "cohorts" / plan.id)
+
+    def label_name(self, experiment: str, metric: str, label: str) -> str:
+        """What a measurement's label is called: the region's name where the metric goes over the cohort's labels."""
+        if (experiment, metric) not in self._regions:
+            self._regions[experiment, metric] = self._region_names(experiment, metric)
+        return self._regions[experiment, metric].get(label, label)
+
+    def _region_names(self, experiment: str, metric: str) -> dict[str, str]:
+        measures = map(parse_measure, self.paper.spec["experiments"][experiment]["measures"])
+        measure = next((m for m in measures if m.name == metric), None)
+        if measure is None or "fixed_labels" not in discover()[measure.metric].needs:
+            return {}
+        return {str(label): name for label, name in self.cohort(experiment).label_names().items()}
 
     def gallery(self, experiment: str, method: str, case: str) -> dict[str, np.ndarray]:
         """What a method kept of a case: displacement, inverse, matrix, warped, and its own arrays.

@@ -9,21 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from wbir.files import read_rows, write_text
-from wbir.papers import Paper
+from wbir.results import PaperResults
 from wbir.site.exhibit_views import pretty_unit
 
 WORDS = ("experiment", "method", "case", "seed", "metric", "label", "unit", "status")
 
 
-def write_measurements(paper: Paper, folder: Path, target: Path) -> int:
-    """Write the measurements and times of `folder` as a script to `target`; how many rows there are.
+def write_measurements(results: PaperResults, target: Path) -> int:
+    """Write the measurements and times of a paper as a script to `target`; how many rows there are.
 
     The script assigns `window.wbirMeasurements = {words: {column: [...]}, cells: {column: [index, ...]}, value: [...]}`; it is
     no JSON file, as a page opened from disk may not fetch one.
     """
-    rows = [row for name in ("measurements", "timings") for row in read_rows(folder / f"{name}.csv")]
+    rows = [row for name in ("measurements", "timings") for row in read_rows(results.folder / f"{name}.csv")]
+    paper = results.paper
     titles = {method: paper.title(method) for method in paper.spec["methods"]}
     for row in rows:
+        row["label"] = results.label_name(row["experiment"], row["metric"], row["label"])
         row |= {"method": titles.get(row["method"], row["method"]), "unit": pretty_unit(row["unit"])}
     words: dict[str, list[str]] = {}
     cells: dict[str, list[int]] = {}

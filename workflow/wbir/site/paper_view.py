@@ -36,7 +36,7 @@ def paper_view(results: PaperResults, files: Path, at_scale: Callable[[str, str]
         "claims": claims,
         "exhibits": exhibit_views.exhibits(results, claims),
         "files": exhibit_views.copy_exhibits(results, files),
-        "measurements": write_measurements(paper, results.folder, files / "measurements.js"),
+        "measurements": write_measurements(results, files / "measurements.js"),
         "runs": rows,
         "total": runs.run_summary(rows),
         "cohorts": _cohorts(rows),
