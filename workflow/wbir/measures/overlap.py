@@ -24,6 +24,12 @@ def dice(evaluation: Evaluation) -> dict[str, float]:
     return _per_label(evaluation, lambda both, a, b: 2 * both / (a + b))
 
 
+@metric(unit="%", direction="higher", range=(0, 100), reference="Dice 1945, in percent", needs=LABELS)
+def dice_percent(evaluation: Evaluation) -> dict[str, float]:
+    """As `dice`, in percent: NaN where `dice` is."""
+    return {label: 100 * value for label, value in dice(evaluation).items()}  # type: ignore[union-attr]
+
+
 @metric(unit="1", direction="higher", range=(0, 1), reference="Jaccard 1901: |A and B| / |A or B|", needs=LABELS)
 def jaccard(evaluation: Evaluation) -> dict[str, float]:
     """As `dice`, with the intersection over the union."""
