@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from wbir.errors import InputError
+from wbir.geometry.derivatives import divergence, gradient
 from wbir.geometry.grids import identity_grid
 from wbir.geometry.warping import warp
 from wbir.registration.metamorphosis import (
@@ -128,13 +129,23 @@ def test_m_of_one_is_classical_metamorphosis_and_m_of_zero_lddmm_bit_for_bit() -
         i, z = image, residual
         for _ in range(6):  # the classical equations, written out
             velocity = -(3.0 / 0.5) * model.smooth(z * model.gradient(i))
-            fetched = warp(torch.cat([i, z], 1), -(1 / 6) * velocity)
+            fetched = model.fetch(torch.cat([i, z], 1), -(1 / 6) * velocity)
             i, z = (
                 fetched[:, :1] + ((1 / 6) * 0.5 * z if added else 0.0),
                 fetched[:, 1:] - (1 / 6) * z * model.divergence(velocity),
             )
         path = shoot(model, image, residual, constant(weight), steps=6)
         assert torch.equal(path.images[-1], i) and torch.equal(path.residuals[-1], z)
+
+
+def test_fetching_is_warping_and_the_derivatives_are_the_library_s() -> None:
+    for dim in (2, 3):
+        image = torch.rand(2, 1, *(9, 8, 7)[:dim], dtype=torch.float64)
+        field = 4 * torch.rand(2, dim, *image.shape[2:], dtype=torch.float64) - 2
+        model = Model.of(image, sigma=1.0)
+        torch.testing.assert_close(model.fetch(image, field), warp(image, field))
+        torch.testing.assert_close(model.gradient(image), gradient(image))
+        torch.testing.assert_close(model.divergence(field), divergence(field))
 
 
 def test_the_integrators_meet_at_first_order() -> None:

@@ -16,7 +16,8 @@ runs over [0, 1]. Images and residuals are `(B, 1, *spatial)`, velocities `(B, d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,8 +27,8 @@ from wbir.errors import InputError
 from wbir.geometry.axes import apply_along, apply_separably, gaussian_matrix
 from wbir.geometry.derivatives import partial
 from wbir.geometry.flows import compose
-from wbir.geometry.grids import check_image
-from wbir.geometry.warping import warp
+from wbir.geometry.grids import check_image, identity_grid
+from wbir.geometry.warping import normalised_scale, sample_normalised
 
 TRUNCATE = 3.0  # the kernel is cut at this many sigmas, and sums to one
 Weight = Callable[[float], Tensor | float]  # time in [0, 1] -> M, `(B, 1, *spatial)` or a number
@@ -35,7 +36,10 @@ Weight = Callable[[float], Tensor | float]  # time in [0, 1] -> M, `(B, 1, *spat
 
 @dataclass(frozen=True)
 class Model:
-    """The constants of the equations. sigma in voxels; `lines` is the kernel, `slopes` the derivative, as a matrix for each axis.
+    """The constants of the equations, and what is computed once for a grid.
+
+    `lines` is the kernel, `slopes` the derivative, as a matrix for each axis; `places` the voxels and `scale` a voxel's size in
+    `sample_normalised`'s units.
 
     rho, mu: numbers, or tensors `(B, 1, *1)` for a batch in which each image has its own.
     """
@@ -44,17 +48,26 @@ class Model:
     mu: float | Tensor
     lines: tuple[Tensor, ...]
     slopes: tuple[Tensor, ...]
+    places: Tensor
+    scale: Tensor
 
     @classmethod
     def of(cls, like: Tensor, *, sigma: float, rho: float | Tensor = 1.0, mu: float | Tensor = 1.0) -> Model:
-        """For images like `like`. Raises InputError where sigma, rho or mu is not positive."""
+        """For images like `like`; sigma in voxels. Raises InputError where sigma, rho or mu is not positive."""
         check_image(like)
         least = [float(torch.as_tensor(value).min()) for value in (sigma, rho, mu)]
         if not min(least) > 0:
             raise InputError("sigma, rho and mu above 0", f"{least}", "correct the parameters")
         lines = [gaussian_matrix(n, sigma, padding="zeros", truncate=TRUNCATE) for n in like.shape[2:]]
         slopes = [partial(torch.eye(n, dtype=torch.float64), 0) for n in like.shape[2:]]
-        return cls(rho, mu, tuple(a.to(like) for a in lines), tuple(a.to(like) for a in slopes))
+        grid = identity_grid(like.shape[2:], device=like.device, dtype=like.dtype)
+        scale = normalised_scale(like.shape[2:], grid)
+        places = grid * scale + (scale / 2 - 1)
+        return cls(rho, mu, tuple(a.to(like) for a in lines), tuple(a.to(like) for a in slopes), places, scale)
+
+    def fetch(self, values: Tensor, displacement: Tensor) -> Tensor:
+        """`values(x + displacement(x))`, linear, border values outside: `warping.warp` without its checks."""
+        return sample_normalised(values, torch.addcmul(self.places, displacement, self.scale), "border")
 
     def gradient(self, image: Tensor) -> Tensor:
         """`grad I`: `(B, dim, *spatial)` of an image `(B, 1, *spatial)`; as `derivatives.gradient`, faster with its gradient."""
@@ -161,7 +174,7 @@ def _semi_lagrangian(
 ) -> tuple[Tensor, Tensor]:
     """Values are fetched from where they were a step before. M is that of the end of the step, as in the authors' program."""
     velocity = model.velocity(image, residual)
-    fetched = warp(torch.cat([image, residual], 1), -step * velocity)
+    fetched = model.fetch(torch.cat([image, residual], 1), -step * velocity)
     image = fetched[:, :1] + step * model.mu * weight(time + step) * residual
     return image, fetched[:, 1:] - step * residual * model.divergence(velocity)
 
@@ -188,6 +201,16 @@ def _runge_kutta(
 
 
 INTEGRATORS = {"semi_lagrangian": _semi_lagrangian, "euler": _euler, "runge_kutta": _runge_kutta}
+
+
+@contextlib.contextmanager
+def tiny_numbers_as_zero() -> Iterator[None]:
+    """Let the CPU take numbers below 1e-38 as zero: the far tails of kernels times slopes are many, and a CPU is slow with them."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def displacements(model: Model, path: Path) -> list[Tensor]:

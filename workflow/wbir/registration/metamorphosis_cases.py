@@ -11,7 +11,16 @@ from torch import Tensor
 from wbir.cases import Case, Prediction, Reading
 from wbir.errors import InputError
 from wbir.geometry.warping import warp
-from wbir.registration.metamorphosis import Model, Weight, constant, displacements, evolving, norms_along, shoot
+from wbir.registration.metamorphosis import (
+    Model,
+    Weight,
+    constant,
+    displacements,
+    evolving,
+    norms_along,
+    shoot,
+    tiny_numbers_as_zero,
+)
 from wbir.registration.metamorphosis_shooting import Found, Search, evolving_frames
 
 MODELS = ("lddmm", "metamorphosis", "weighted")
@@ -83,6 +92,7 @@ def prediction_of(case: Case, problem: Problem, model: Model, found: Found, *, n
     )
 
 
+@tiny_numbers_as_zero()
 def norm_readings(model: Model, problem: Problem, residual: Tensor, steps: int) -> list[Reading]:
     """The norms along the geodesic of an initial residual, followed anew on the grid by Runge and Kutta's method.
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from wbir.errors import InputError
 from wbir.geometry.grids import identity_grid
 from wbir.geometry.kernels import gaussian_smooth
-from wbir.registration.metamorphosis import Model, Path, Weight, constant, shoot
+from wbir.registration.metamorphosis import Model, Path, Weight, constant, shoot, tiny_numbers_as_zero
 
 ADADELTA_DECAY = 0.9  # PyTorch's default
 BALL_BLUR = 1.0  # voxels: how the first ball of an evolving weight is smoothed; ours
@@ -57,6 +57,7 @@ def shooting_cost(
     return data + regularity * (bare + adding / target[0, 0].numel())
 
 
+@tiny_numbers_as_zero()
 def register(
     model: Model, source: Tensor, target: Tensor, weight: Weight, search: Search, where: Tensor | float = 1.0
 ) -> Found:
