@@ -61,7 +61,7 @@ TRIES = 2000  # places that are drawn for a tumour before the roomiest one is ta
 
 @dataclass(frozen=True)
 class Patient:
-    """image: float32 in [0, 1]; ventricles, mask: bool; truth: displacement to the template, voxels."""
+    """image: noise-free signal, white matter 1; ventricles, mask: bool; truth: displacement to the template, voxels."""
 
     image: np.ndarray
     ventricles: np.ndarray
