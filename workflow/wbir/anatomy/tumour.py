@@ -3,8 +3,8 @@
 Mass effect. A small core of destroyed tissue swells in steps inside an elastic brain (anatomy/elasticity.py) that the skull holds:
 the core pushes, the ventricles give way because their fluid can leave, the rest is nearly incompressible. The materials are carried
 along, so that large growth is a chain of small ones.
-Oedema. Fluid leaks from the core, spreads ten times as easily in white as in grey matter, is taken up on its way, and drains at the
-ventricles and sulci: `c - div(reach^2 d grad c) = 0` with c = 1 in the core.
+Oedema. Fluid leaks from the core, spreads ten times as easily in white as in grey matter, is taken up on its way, and hardly
+enters ventricles and sulci: `c - div(reach^2 d grad c) = 0` with c = 1 in the core.
 """
 
 from __future__ import annotations
