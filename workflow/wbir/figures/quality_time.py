@@ -22,7 +22,6 @@ KIND = {
         "methods": "{key: name}: a point each",
         "own": "keys of the methods drawn filled and in bold type",
         "ylabel": "label of the quality axis with its unit",
-        "level": "key of a method without a time (no registration) whose quality is a dashed line",
     },
 }
 POINTS_PER_INCH = 72
@@ -43,9 +42,10 @@ def draw(
     methods: Mapping[str, str],
     ylabel: str,
     own: Sequence[str] = (),
-    level: str = "",
 ) -> None:
     """Draw the points of the methods that have measurements; where there is none, say so."""
+    from matplotlib.ticker import LogLocator
+
     axes = subfigure.subplots()
     points = {}
     for key, name in methods.items():
@@ -59,10 +59,11 @@ def draw(
     if not points:
         axes.text(0.5, 0.5, "not run: needs the data set", ha="center", va="center", transform=axes.transAxes)
         return
-    if level:
-        axes.axhline(results.select({**select, "method": level})["value"].mean(), color="0.6", linestyle="--", lw=0.9)
     times, values = zip(*((t, q) for t, q, _ in points.values()), strict=True)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("")
     axes.set_xlim(min(times) / 1.6, max(times) * 2.2)
     margin = 0.12 * (max(values) - min(values) or 1.0)
     axes.set_ylim(min(values) - margin, max(values) + margin)
