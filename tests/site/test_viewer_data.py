@@ -151,6 +151,7 @@ def test_measurements_come_back_from_their_script(site: Path, made_up: PaperResu
     rows = [r for name in ("measurements", "timings") for r in read_rows(made_up.folder / f"{name}.csv")]
     assert len(data["value"]) == len(rows) > 10
     for number, row in enumerate(rows):
+        row["label"] = made_up.label_name(row["experiment"], row["metric"], row["label"])
         for column in ("experiment", "case", "metric", "label", "status"):
             assert data["words"][column][data["cells"][column][number]] == row[column]
         assert data["value"][number] == (float(row["value"]) if row["value"] else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from wbir.files import write_rows
 from wbir.papers import Paper
 from wbir.predicting import COLUMNS
 from wbir.results import PaperResults
-from wbir.tables import build_table, to_latex, to_markdown, to_rows
+from wbir.tables import build_table, to_html, to_latex, to_markdown, to_rows
 
 SPEC = {
     "methods": {"a": {"use": "identity"}, "b": {"use": "identity"}, "c": {"use": "identity"}},
@@ -127,6 +128,21 @@ def test_success_counts_failures_as_failures(results: PaperResults) -> None:
     assert (cells["b", "x"]["computed"], cells["b", "x"]["n"], cells["b", "x"]["failed"]) == ("0.75", 3, 1)
     assert cells["b", "y"]["computed"] == "0"
     assert "0.750" in to_markdown(table) and r"\begin{tabular}" in to_latex(table)
+
+
+def test_a_table_of_ours_alone_has_no_printed_columns(results: PaperResults) -> None:
+    table = build_table(results, "t")
+    cells = {key: replace(cell, printed="", printed_spread="") for key, cell in table.cells.items()}
+    alone = replace(table, cells=cells)
+    beside = replace(table, cells={**cells, ("b", "x"): replace(cells["b", "x"], printed="0.8")})
+    for render in (to_markdown, to_latex, to_html):
+        assert "printed" in render(beside) and "printed" not in render(alone)
+    for shown, columns in ((alone, len(table.columns)), (beside, 2 * len(table.columns))):
+        bars = {line.count("|") for line in to_markdown(shown).splitlines() if line.startswith("|")}
+        marks = {
+            line.count("&") for line in to_latex(shown).splitlines() if " & " in line and "multicolumn" not in line
+        }
+        assert bars == {columns + 2} and marks == {columns}
 
 
 def test_controls_flag_what_is_worse_than_identity(results: PaperResults) -> None:

@@ -59,6 +59,21 @@ class Table:
     columns: Sequence[str]
     cells: Mapping[tuple[str, str], Cell]
 
+    @property
+    def printed(self) -> bool:
+        """Whether the paper prints anything of it; a table of ours alone is shown without empty columns."""
+        return any(cell.printed for cell in self.cells.values())
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What stands side by side in each column."""
+        return ("computed", "printed") if self.printed else ("computed",)
+
+    def texts(self, row: str) -> list[str]:
+        """A row's cells in words, one for each column and kind."""
+        both = ((cell.text, cell.printed_text or "–") for cell in (self.cells[row, c] for c in self.columns))
+        return [text for pair in both for text in pair[: len(self.kinds)]]
+
 
 def _plain(value: float, digits: int) -> bool:
     """Whether a fixed number of digits shows a value without hiding it."""
@@ -161,11 +176,10 @@ def to_rows(table: Table) -> list[dict[str, Any]]:
 
 
 def to_markdown(table: Table) -> str:
-    head = [table.row_title, *(f"{c} ({kind})" for c in table.columns for kind in ("computed", "printed"))]
+    heads = [f"{c} ({kind})" if table.printed else c for c in table.columns for kind in table.kinds]
+    head = [table.row_title, *heads]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for row in table.rows:
-        cells = [t for c in table.columns for t in (table.cells[row, c].text, table.cells[row, c].printed_text or "–")]
-        lines.append("| " + " | ".join([row, *cells]) + " |")
+    lines += ["| " + " | ".join([row, *table.texts(row)]) + " |" for row in table.rows]
     return (
         f"**{table.place}.** {table.title}\n\n" + "\n".join(lines) + "\n" + (f"\n{table.note}\n" if table.note else "")
     )
@@ -173,14 +187,16 @@ def to_markdown(table: Table) -> str:
 
 def to_latex(table: Table) -> str:
     escape = str.maketrans({c: f"\\{c}" for c in "%_&#$"} | {"±": r"$\pm$", "–": "--"})
-    lines = [r"\begin{tabular}{l" + "rr" * len(table.columns) + "}", r"\hline"]
+    width = len(table.kinds)
+    lines = [r"\begin{tabular}{l" + "r" * width * len(table.columns) + "}", r"\hline"]
+    heads = [rf"\multicolumn{{{width}}}{{c}}{{{c.translate(escape)}}}" for c in table.columns]
     lines.append(
-        " & ".join(["", *(rf"\multicolumn{{2}}{{c}}{{{c.translate(escape)}}}" for c in table.columns)]) + r" \\"
+        " & ".join(["" if table.printed else table.row_title, *heads]) + r" \\" + ("" if table.printed else r" \hline")
     )
-    lines.append(" & ".join([table.row_title, *["computed & printed"] * len(table.columns)]) + r" \\ \hline")
+    if table.printed:
+        lines.append(" & ".join([table.row_title, *table.kinds * len(table.columns)]) + r" \\ \hline")
     for row in table.rows:
-        cells = [t for c in table.columns for t in (table.cells[row, c].text, table.cells[row, c].printed_text or "--")]
-        lines.append(" & ".join(cell.translate(escape) for cell in [row, *cells]) + r" \\")
+        lines.append(" & ".join(cell.translate(escape) for cell in [row, *table.texts(row)]) + r" \\")
     return "\n".join([*lines, r"\hline", r"\end{tabular}", f"% {table.place}: {table.title}"]) + "\n"
 
 
@@ -189,8 +205,8 @@ def to_html(table: Table) -> str:
 
     def cell(c: Cell) -> str:
         unit = f" {c.unit}" if c.unit and not math.isnan(c.computed) else ""
-        printed = f"printed {c.printed_text}" if c.printed else "not printed"
-        return f"<td><b>{html.escape(c.text + unit)}</b><br><small>{html.escape(printed)}; n = {c.n}</small></td>"
+        printed = (f"printed {c.printed_text}; " if c.printed else "not printed; ") if table.printed else ""
+        return f"<td><b>{html.escape(c.text + unit)}</b><br><small>{html.escape(printed)}n = {c.n}</small></td>"
 
     head = "".join(f"<th scope='col'>{html.escape(c)}</th>" for c in table.columns)
     body = "".join(

@@ -13,7 +13,7 @@ from wbir.geometry.compiled import INLINED, OPTIONS
 
 
 @njit(**INLINED)
-def _bracket(position, size):  # type: ignore[no-untyped-def]
+def bracket(position, size):  # type: ignore[no-untyped-def]
     """The voxels below and above a position, the fraction between them, and 1 where moving it moves the value."""
     last = np.float32(size - 1)
     inside = np.float32(1.0) if position > 0 and position < last else np.float32(0.0)
@@ -25,15 +25,15 @@ def _bracket(position, size):  # type: ignore[no-untyped-def]
 
 
 @njit(**INLINED)
-def _mix(a, b, t):  # type: ignore[no-untyped-def]
+def mix(a, b, t):  # type: ignore[no-untyped-def]
     return a + t * (b - a)
 
 
 @njit(**INLINED)
 def _read(m, x0, x1, fx, y0, y1, fy, z0, z1, fz):  # type: ignore[no-untyped-def]
-    near = _mix(_mix(m[x0, y0, z0], m[x0, y0, z1], fz), _mix(m[x0, y1, z0], m[x0, y1, z1], fz), fy)
-    far = _mix(_mix(m[x1, y0, z0], m[x1, y0, z1], fz), _mix(m[x1, y1, z0], m[x1, y1, z1], fz), fy)
-    return _mix(near, far, fx)
+    near = mix(mix(m[x0, y0, z0], m[x0, y0, z1], fz), mix(m[x0, y1, z0], m[x0, y1, z1], fz), fy)
+    far = mix(mix(m[x1, y0, z0], m[x1, y0, z1], fz), mix(m[x1, y1, z0], m[x1, y1, z1], fz), fy)
+    return mix(near, far, fx)
 
 
 @njit(**OPTIONS)
@@ -43,9 +43,9 @@ def warp_kernel(m, field, out):  # type: ignore[no-untyped-def]
     for x in prange(nx):
         for y in range(ny):
             for z in range(nz):
-                x0, x1, fx, _ = _bracket(np.float32(x) + field[0, x, y, z], nx)
-                y0, y1, fy, _ = _bracket(np.float32(y) + field[1, x, y, z], ny)
-                z0, z1, fz, _ = _bracket(np.float32(z) + field[2, x, y, z], nz)
+                x0, x1, fx, _ = bracket(np.float32(x) + field[0, x, y, z], nx)
+                y0, y1, fy, _ = bracket(np.float32(y) + field[1, x, y, z], ny)
+                z0, z1, fz, _ = bracket(np.float32(z) + field[2, x, y, z], nz)
                 out[x, y, z] = _read(m, x0, x1, fx, y0, y1, fy, z0, z1, fz)
 
 
@@ -56,17 +56,17 @@ def warp_gradient_kernel(m, field, out, gradient):  # type: ignore[no-untyped-de
     for x in prange(nx):
         for y in range(ny):
             for z in range(nz):
-                x0, x1, fx, in_x = _bracket(np.float32(x) + field[0, x, y, z], nx)
-                y0, y1, fy, in_y = _bracket(np.float32(y) + field[1, x, y, z], ny)
-                z0, z1, fz, in_z = _bracket(np.float32(z) + field[2, x, y, z], nz)
+                x0, x1, fx, in_x = bracket(np.float32(x) + field[0, x, y, z], nx)
+                y0, y1, fy, in_y = bracket(np.float32(y) + field[1, x, y, z], ny)
+                z0, z1, fz, in_z = bracket(np.float32(z) + field[2, x, y, z], nz)
                 a, b, c, d = m[x0, y0, z0], m[x0, y0, z1], m[x0, y1, z0], m[x0, y1, z1]
                 e, f, g, h = m[x1, y0, z0], m[x1, y0, z1], m[x1, y1, z0], m[x1, y1, z1]
-                ab, cd, ef, gh = _mix(a, b, fz), _mix(c, d, fz), _mix(e, f, fz), _mix(g, h, fz)
-                near, far = _mix(ab, cd, fy), _mix(ef, gh, fy)
-                out[x, y, z] = _mix(near, far, fx)
+                ab, cd, ef, gh = mix(a, b, fz), mix(c, d, fz), mix(e, f, fz), mix(g, h, fz)
+                near, far = mix(ab, cd, fy), mix(ef, gh, fy)
+                out[x, y, z] = mix(near, far, fx)
                 gradient[0, x, y, z] = in_x * (far - near)
-                gradient[1, x, y, z] = in_y * _mix(cd - ab, gh - ef, fx)
-                gradient[2, x, y, z] = in_z * _mix(_mix(b - a, d - c, fy), _mix(f - e, h - g, fy), fx)
+                gradient[1, x, y, z] = in_y * mix(cd - ab, gh - ef, fx)
+                gradient[2, x, y, z] = in_z * mix(mix(b - a, d - c, fy), mix(f - e, h - g, fy), fx)
 
 
 @njit(**OPTIONS)
@@ -78,9 +78,9 @@ def compose_kernel(u, v, out):  # type: ignore[no-untyped-def]
         for y in range(ny):
             for z in range(nz):
                 vx, vy, vz = v[0, x, y, z], v[1, x, y, z], v[2, x, y, z]
-                x0, x1, fx, _ = _bracket(np.float32(x) + vx, nx)
-                y0, y1, fy, _ = _bracket(np.float32(y) + vy, ny)
-                z0, z1, fz, _ = _bracket(np.float32(z) + vz, nz)
+                x0, x1, fx, _ = bracket(np.float32(x) + vx, nx)
+                y0, y1, fy, _ = bracket(np.float32(y) + vy, ny)
+                z0, z1, fz, _ = bracket(np.float32(z) + vz, nz)
                 out[0, x, y, z] = vx + _read(first, x0, x1, fx, y0, y1, fy, z0, z1, fz)
                 out[1, x, y, z] = vy + _read(second, x0, x1, fx, y0, y1, fy, z0, z1, fz)
                 out[2, x, y, z] = vz + _read(third, x0, x1, fx, y0, y1, fy, z0, z1, fz)

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from wbir.energies.fused_local_ncc import FusedLocalNCC
-from wbir.energies.regularity import bending
+from wbir.energies.fused_regularity import bending_with_gradient
 from wbir.errors import InputError
 from wbir.geometry import fused
 from wbir.geometry.axes import apply_separably
@@ -100,7 +100,7 @@ class Level:
         likeness, in_warped = self.similarity.value_and_gradient(warped)
         in_lattice = apply_separably(slope.mul_(in_warped).mul_(-self.to_image), self.down)
         gradient = self.flow.adjoint(in_lattice.contiguous()).mul_(self.to_lattice)
-        roughness, own = _roughness(state)
+        roughness, own = bending_with_gradient(state.contiguous())
         total = self.model.pull(gradient, own.mul_(self.bending))
         return 1.0 - likeness + self.bending * roughness, total
 
@@ -168,15 +168,6 @@ def _scale(new: Sequence[int], old: Sequence[int]) -> Tensor:
     """Voxels of a lattice of `old` points in voxels of one of `new` points, for each axis."""
     ratios = [(a - 1) / (b - 1) if b > 1 else 1.0 for a, b in zip(new, old, strict=True)]
     return torch.tensor(ratios).view(1, -1, 1, 1, 1)
-
-
-def _roughness(state: Tensor) -> tuple[float, Tensor]:
-    """R and its closed-form gradient, which `energies.regularity` gives through torch's call for it."""
-    with torch.enable_grad():
-        variable = state.detach().requires_grad_(True)
-        value = bending(variable)
-        (gradient,) = torch.autograd.grad(value, variable)
-    return float(value.detach()), gradient
 
 
 def _start_compiled_threads() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit, prange
 
 from wbir.geometry.compiled import OPTIONS
-from wbir.geometry.fused_kernels import _bracket, _mix
+from wbir.geometry.fused_kernels import bracket, mix
 
 
 @njit(**OPTIONS)
@@ -16,18 +16,18 @@ def pulled_gradient_kernel(u, g, out):  # type: ignore[no-untyped-def]
     for x in prange(nx):
         for y in range(ny):
             for z in range(nz):
-                x0, x1, fx, in_x = _bracket(np.float32(x) + u[0, x, y, z], nx)
-                y0, y1, fy, in_y = _bracket(np.float32(y) + u[1, x, y, z], ny)
-                z0, z1, fz, in_z = _bracket(np.float32(z) + u[2, x, y, z], nz)
+                x0, x1, fx, in_x = bracket(np.float32(x) + u[0, x, y, z], nx)
+                y0, y1, fy, in_y = bracket(np.float32(y) + u[1, x, y, z], ny)
+                z0, z1, fz, in_z = bracket(np.float32(z) + u[2, x, y, z], nz)
                 sx, sy, sz = np.float32(0.0), np.float32(0.0), np.float32(0.0)
                 for channel in range(3):
                     m, weight = u[channel], g[channel, x, y, z]
                     a, b, c, d = m[x0, y0, z0], m[x0, y0, z1], m[x0, y1, z0], m[x0, y1, z1]
                     e, f, h, i = m[x1, y0, z0], m[x1, y0, z1], m[x1, y1, z0], m[x1, y1, z1]
-                    ab, cd, ef, hi = _mix(a, b, fz), _mix(c, d, fz), _mix(e, f, fz), _mix(h, i, fz)
-                    sx += weight * (_mix(ef, hi, fy) - _mix(ab, cd, fy))
-                    sy += weight * _mix(cd - ab, hi - ef, fx)
-                    sz += weight * _mix(_mix(b - a, d - c, fy), _mix(f - e, i - h, fy), fx)
+                    ab, cd, ef, hi = mix(a, b, fz), mix(c, d, fz), mix(e, f, fz), mix(h, i, fz)
+                    sx += weight * (mix(ef, hi, fy) - mix(ab, cd, fy))
+                    sy += weight * mix(cd - ab, hi - ef, fx)
+                    sz += weight * mix(mix(b - a, d - c, fy), mix(f - e, i - h, fy), fx)
                 out[0, x, y, z] = g[0, x, y, z] + in_x * sx
                 out[1, x, y, z] = g[1, x, y, z] + in_y * sy
                 out[2, x, y, z] = g[2, x, y, z] + in_z * sz
@@ -45,9 +45,9 @@ def splat_kernel(u, g, out, jobs):  # type: ignore[no-untyped-def]
         for x in range(nx):
             for y in range(ny):
                 for z in range(nz):
-                    x0, x1, fx, _ = _bracket(np.float32(x) + u[0, x, y, z], nx)
-                    y0, y1, fy, _ = _bracket(np.float32(y) + u[1, x, y, z], ny)
-                    z0, z1, fz, _ = _bracket(np.float32(z) + u[2, x, y, z], nz)
+                    x0, x1, fx, _ = bracket(np.float32(x) + u[0, x, y, z], nx)
+                    y0, y1, fy, _ = bracket(np.float32(y) + u[1, x, y, z], ny)
+                    z0, z1, fz, _ = bracket(np.float32(z) + u[2, x, y, z], nz)
                     for channel in range(start, stop):
                         target = out[channel]
                         far = fx * g[channel, x, y, z]

@@ -26,11 +26,9 @@ def table_view(results: PaperResults, table_id: str) -> dict[str, Any]:
         shared = _shared_unit(table, name)
         columns.append({"name": name, "unit": "" if f"({shared})" in name else shared, "shared": shared})
     rows = [(row, [_cell_view(table.cells[row, c["name"]], c["shared"]) for c in columns]) for row in table.rows]
-    # Where nothing of a column is printed, an empty `printed` line in each cell would say nothing.
-    printed = any(cell.printed for cell in table.cells.values())
     measured = any(cell.n or cell.failed for cell in table.cells.values())
     heads = {"title": table.title, "place": table.place, "note": table.note, "row_title": table.row_title}
-    return {"id": table_id, "columns": columns, "rows": rows, "printed": printed, "measured": measured, **heads}
+    return {"id": table_id, "columns": columns, "rows": rows, "printed": table.printed, "measured": measured, **heads}
 
 
 def _shared_unit(table: Table, column: str) -> str:
