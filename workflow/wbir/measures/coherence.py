@@ -39,16 +39,17 @@ def structure_coherence(evaluation: Evaluation) -> dict[str, float]:
 def _least_visibility(evaluation: Evaluation, frames: np.ndarray, label: int) -> float:
     from scipy.ndimage import binary_dilation
 
-    moving, fixed = (evaluation.given(name) == label for name in ("moving_labels", "fixed_labels"))
+    case = evaluation.case  # its own labels: they lie on the grid of its images and of the frames
+    moving, fixed = (np.equal(labels, label) for labels in (case.moving_labels, case.fixed_labels))
     around = binary_dilation(moving, iterations=MARGIN) & ~moving
     if not (moving.any() and fixed.any() and around.any()):
         return math.nan
-    inside, outside = (float(np.median(evaluation.case.moving[part])) for part in (moving, around))
+    inside, outside = (float(np.median(case.moving[part])) for part in (moving, around))
     if inside == outside:
         return math.nan
     place = binary_dilation(moving | fixed, iterations=MARGIN)
-    if evaluation.case.fixed_mask is not None and not np.all(evaluation.case.fixed_mask[place]):
-        place &= ~evaluation.case.fixed_mask
+    if case.fixed_mask is not None and not np.all(case.fixed_mask[place]):
+        place &= ~case.fixed_mask
     visible = np.clip((outside - frames[:, place].astype(np.float64)) / (outside - inside), 0.0, 1.0)
     mass = (visible**2).sum(axis=1)
     line = np.linspace(mass[0], mass[-1], len(mass))
