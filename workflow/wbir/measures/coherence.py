@@ -40,7 +40,7 @@ def _least_visibility(evaluation: Evaluation, frames: np.ndarray, label: int) ->
     from scipy.ndimage import binary_dilation
 
     case = evaluation.case  # its own labels: they lie on the grid of its images and of the frames
-    moving, fixed = (np.equal(labels, label) for labels in (case.moving_labels, case.fixed_labels))
+    moving, fixed = (np.asarray(labels) == label for labels in (case.moving_labels, case.fixed_labels))
     around = binary_dilation(moving, iterations=MARGIN) & ~moving
     if not (moving.any() and fixed.any() and around.any()):
         return math.nan
