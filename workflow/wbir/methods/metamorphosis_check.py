@@ -21,6 +21,7 @@ SPEC = {
     "title": "Special cases of weighted metamorphosis",
     "reference": "WBIR 2022, paper 02, Sects. 1 and 2; Holm, Trouve and Younes 2009",
     "kind": "control",
+    "registers": False,  # finds no map between two images
     "stack": "torch",
     "threads": 1,
     "mem_mb": 1500,

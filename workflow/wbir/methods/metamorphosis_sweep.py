@@ -22,6 +22,7 @@ SPEC = {
     "title": "Sensitivity of metamorphosis to rho and mu",
     "reference": "WBIR 2022, paper 02, Sect. 3",
     "kind": "control",
+    "registers": False,  # finds no map between two images
     "stack": "torch",
     "threads": 1,
     "mem_mb": 2500,
