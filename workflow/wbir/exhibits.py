@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -68,8 +69,19 @@ def _write_figure(results: PaperResults, figure_id: str, spec: Mapping[str, Any]
         for suffix, options in (("png", {"dpi": 160}), ("svg", {"metadata": {"Date": None}})):
             with written_whole(results.folder / "figures" / f"{figure_id}.{suffix}") as temporary:
                 figure.savefig(temporary, **options)  # type: ignore[arg-type]
+                if suffix == "svg":
+                    temporary.write_text(number_clips(temporary.read_text(encoding="utf-8")), encoding="utf-8")
         plt.close(figure)
     log.info("%s %s", results.paper.slug, spec["place"])
+
+
+def number_clips(svg: str) -> str:
+    """Name the clip paths by their order: matplotlib names those that are no rectangle by their place in memory."""
+    for number, name in enumerate(re.findall(r'<clipPath id="(\w+)"', svg)):
+        svg = svg.replace(f'<clipPath id="{name}"', f'<clipPath id="clip{number}"').replace(
+            f"url(#{name})", f"url(#clip{number})"
+        )
+    return svg
 
 
 def draw_figure(results: PaperResults, spec: Mapping[str, Any]) -> Figure:

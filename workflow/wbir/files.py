@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import fcntl
 import json
 import os
 import shutil
@@ -47,6 +48,36 @@ def folder_written_whole(target: Path | str) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         shutil.rmtree(outer, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path | str) -> Iterator[None]:
+    """Make a folder and hold it for this process alone; wait for one that holds it, such as the orphan of a killed run.
+
+    The holder may remove the folder when it is done; who waited then starts with an empty one.
+    """
+    handle = None
+    while handle is None:
+        handle = _held(Path(folder))
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _held(folder: Path) -> int | None:
+    """A locked handle of a folder; None where the folder went away while its lock was waited for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(handle), os.stat(folder)):
+            return handle
+    os.close(handle)
+    return None
 
 
 def write_text(target: Path | str, text: str) -> None:

@@ -11,7 +11,7 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import numpy as np
 from wbir.cases import Case, Cohort, Prediction
 from wbir.discovery import digest
 from wbir.errors import InputError
-from wbir.files import write_json, write_rows, written_whole
+from wbir.files import alone_in, write_json, write_rows, written_whole
 from wbir.papers import Unit
 from wbir.provenance import json_digest, manifest
 
@@ -40,6 +40,19 @@ def run_unit(unit: Unit, cohort_folder: Path, out: Path, *, device: str, model: 
     measures = _functions(unit)
     predict = _predictor(unit, device, model)
     kept = _checkpoint_folder(unit, cohort_folder, out)
+    with alone_in(kept):
+        records = _run_cases(unit, cohort, predict, measures, kept)
+        _write_tables(unit, records, out)
+        _gather_gallery(kept, out)
+        about = _about(unit, records)
+        write_json(out / "manifest.json", manifest(about, device=device, seconds=time.perf_counter() - started))
+        shutil.rmtree(kept, ignore_errors=True)
+
+
+def _run_cases(
+    unit: Unit, cohort: Cohort, predict: Callable[[Case], Prediction], measures: Mapping[str, Any], kept: Path
+) -> list[dict[str, Any]]:
+    """The record of each case: the one that an earlier, killed run left in `kept`, or a new one."""
     records = []
     for number, row in enumerate(cohort.rows, 1):
         record = _load_record(kept, row["case"])
@@ -49,19 +62,21 @@ def run_unit(unit: Unit, cohort_folder: Path, out: Path, *, device: str, model: 
             "[%d/%d] %s %s: %s (%.1f s)", number, len(cohort), unit.id, row["case"], record["status"], record["seconds"]
         )
         records.append(record)
-    _write_tables(unit, records, out)
-    _gather_gallery(kept, out)
-    what = {
+    return records
+
+
+def _about(unit: Unit, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What was run, for the manifest."""
+    return {
         "unit": unit.id,
         "method": unit.use,
         "parameters": dict(unit.parameters),
         "seed": unit.seed,
         "cases": len(records),
+        "cohort": asdict(unit.cohort) | {"data": ""},
+        "measures": [m.name for m in unit.measures],
+        "failed": [f"{r['case']}: {r['status']}" for r in records if r["status"] != "ok"],
     }
-    what |= {"cohort": asdict(unit.cohort) | {"data": ""}, "measures": [m.name for m in unit.measures]}
-    what["failed"] = [f"{r['case']}: {r['status']}" for r in records if r["status"] != "ok"]
-    write_json(out / "manifest.json", manifest(what, device=device, seconds=time.perf_counter() - started))
-    shutil.rmtree(kept, ignore_errors=True)
 
 
 def _functions(unit: Unit) -> dict[str, tuple[Any, str]]:
@@ -96,7 +111,6 @@ def _checkpoint_folder(unit: Unit, cohort_folder: Path, out: Path) -> Path:
     for stale in out.parent.glob(f".{out.name}.*.cases"):
         if stale != kept:
             shutil.rmtree(stale, ignore_errors=True)
-    kept.mkdir(parents=True, exist_ok=True)
     return kept
 
 

@@ -110,7 +110,6 @@ def optimise(fixed: Tensor, moving: Tensor, settings: Settings) -> tuple[Tensor,
 
     fixed, moving: `(1, 1, *spatial)` float32 in [0, 1], 2D or 3D. The velocity is `(1, dim, *spatial)` in voxels.
     """
-    _start_compiled_threads()
     dim = fixed.ndim - 2
     if dim == 2:
         fixed, moving = fixed[:, :, None], moving[:, :, None]
@@ -168,10 +167,3 @@ def _scale(new: Sequence[int], old: Sequence[int]) -> Tensor:
     """Voxels of a lattice of `old` points in voxels of one of `new` points, for each axis."""
     ratios = [(a - 1) / (b - 1) if b > 1 else 1.0 for a, b in zip(new, old, strict=True)]
     return torch.tensor(ratios).view(1, -1, 1, 1, 1)
-
-
-def _start_compiled_threads() -> None:
-    """numba's first parallel call sets OpenMP's number of threads, which is torch's too: let it, and put torch's back."""
-    threads = torch.get_num_threads()
-    fused.compose(torch.zeros(1, 3, 2, 2, 2), torch.zeros(1, 3, 2, 2, 2))
-    torch.set_num_threads(threads)

@@ -1,0 +1,46 @@
+"""Holding a folder alone: a second run of the same unit waits for the orphan of a killed one."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from wbir.files import alone_in
+
+
+def test_a_second_holder_waits_and_finds_the_folder_anew(tmp_path: Path) -> None:
+    folder, order = tmp_path / "a" / "kept", []
+    inside, leave = threading.Event(), threading.Event()
+
+    def orphan() -> None:
+        with alone_in(folder):
+            (folder / "case.json").write_text("{}")
+            inside.set()
+            leave.wait(10)
+            order.append("orphan done")
+            shutil.rmtree(folder)
+
+    def rerun() -> None:
+        with alone_in(folder):
+            order.append(f"rerun with {sorted(path.name for path in folder.iterdir())}")
+
+    threads = [threading.Thread(target=orphan), threading.Thread(target=rerun)]
+    threads[0].start()
+    assert inside.wait(10)
+    threads[1].start()
+    threads[1].join(0.3)
+    assert order == [] and threads[1].is_alive()
+    leave.set()
+    for thread in threads:
+        thread.join(10)
+    assert order == ["orphan done", "rerun with []"]
+
+
+def test_a_holder_that_fails_lets_go(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), alone_in(tmp_path / "kept"):
+        (tmp_path / "nowhere").read_text()
+    with alone_in(tmp_path / "kept"):
+        assert (tmp_path / "kept").is_dir()
