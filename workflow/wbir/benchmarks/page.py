@@ -17,8 +17,8 @@ milliseconds. What is ours comes in a torch form (differentiable, any device) an
 one (numba: float32, CPU, no autograd; asked for by importing `geometry/fused.py` or `energies/fused_*.py`, never silently).
 **faster** is the time of the fastest other library over that of our fastest form, the median over the rounds. In brackets: the
 most memory in use during a call beyond what was in use before, in MB. Numbers agree to {tolerance:g} of the largest number of the
-result, borders left out where libraries treat them differently (of a linear warp's slope, which jumps, all but one number in a
-thousand); where they do not, a * refers to the end of the page.
+result (on large grids to two roundings of a place in float32, if that is more), borders left out where libraries treat them
+differently (of a linear warp's slope, which jumps, all but one number in a thousand); where they do not, a * refers to the end of the page.
 """
 
 

@@ -21,7 +21,7 @@ from wbir.files import write_rows
 
 SLOW_SECONDS = 0.6  # a taker slower than this is timed in two rounds only
 BUDGET_SECONDS = 5.0  # for the rounds of one kernel at one size, when two of them are done
-TOLERANCE = 1e-5  # of the largest number
+TOLERANCE = 1e-5  # of the largest number; or, on large grids, what a place in float32 is rounded by
 AGREES, DEFINED, DIFFERS = "equal", "other definition", "UNEXPLAINED"
 
 
@@ -132,6 +132,7 @@ def _compare(benchmark: Benchmark, takers: Sequence[_Taker]) -> None:
         return
     reference = _inner(takers[0].result, benchmark.margin)
     largest = float(np.abs(reference).max())
+    tolerance = max(TOLERANCE, float(2 * np.spacing(np.float32(max(reference.shape)))))
     for taker in takers:
         assert taker.result is not None
         result, row = _inner(taker.result, benchmark.margin), taker.row
@@ -142,7 +143,7 @@ def _compare(benchmark: Benchmark, takers: Sequence[_Taker]) -> None:
         kept = differences.size - 1 - int(benchmark.jumps * differences.size)
         row.difference = float(np.partition(differences, kept)[kept]) / largest
         row.agreement = AGREES
-        if not row.difference <= TOLERANCE:
+        if not row.difference <= tolerance:
             known = benchmark.differs.get(row.taker)
             row.agreement = f"{DEFINED}: {known}" if known else f"{DIFFERS} difference"
 
