@@ -1,8 +1,8 @@
 # make demo   set up, then regenerate all papers at the demo scale
 # make test   set up, then run all checks and tests
 # make bench  time the kernels beside those of other libraries: results/bench, docs/speed.md (ten minutes)
-# make compare  registration methods compared: results/demo/comparison, docs/results/comparison.md (half an hour with data)
-#             DATA=FOLDER that holds nirep/ and hippocampus/: on real pairs too, not on known warps only
+# make compare  registration methods compared on known warps: results/demo/comparison (minutes)
+#             DATA=FOLDER that holds nirep/ and hippocampus/: on real pairs too, into docs/results (half an hour)
 # make report the last demo as a site to read, and as a Snakemake report
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -61,7 +61,7 @@ comma := ,
 COMPARED = $(if $(DATA),$(foreach set,nirep hippocampus,$(if $(wildcard $(DATA)/$(set)),$(set): $(abspath $(DATA)/$(set))$(comma))))
 compare: setup
 	@snakemake comparison --cores $(CORES) --quiet rules --config "data={$(COMPARED)}"
-	@wbir study comparison --results results/demo --docs docs/results
+	@wbir study comparison --results results/demo --docs $(if $(DATA),docs/results,results/demo/comparison)
 
 clean:
 	rm -rf results/demo reports/demo logs .snakemake
