@@ -109,9 +109,7 @@ def _check_meets(found: Deformation, scan: Scan, target: Frame) -> None:
     """Raise InputError where an image has another number of dimensions or lies where the field never leads."""
     if scan.frame.dim != target.dim:
         raise InputError(f"{target.dim}D images for this field", f"{scan.frame.dim}D in {scan.path}", "check the file")
-    steps = [slice(None, None, max(1, n // 24)) for n in target.shape]
-    voxels = np.indices(target.shape)[(slice(None), *steps)].reshape(target.dim, -1).T.astype(np.float64)
-    if not inside(scan.frame, scan.frame.to_voxel(found(target.to_world(voxels)))).any():
+    if not found.share_within(target, scan.frame):
         got = f"{scan.path} elsewhere"
         raise InputError(
             "an image where the field leads to", got, "give the moving image's world, or check --convention"

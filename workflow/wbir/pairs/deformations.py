@@ -19,6 +19,7 @@ from wbir.pairs.scans import inside, same_grid
 CHUNK = 1 << 21  # points at once
 STEPS, TOLERANCE_MM = 200, 1e-4  # of the inverse of a point
 FAR = 4.0  # voxels
+LATTICE = 24  # points along each axis by which an overlap is measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +68,12 @@ class Deformation:
             world = self(target.to_world(voxels)) if field is None else target.to_world(voxels + field[:, part].T)
             result[part] = sample(array, source, world, order=order, outside=outside)
         return result.reshape(target.shape)
+
+    def share_within(self, target: Frame, source: Frame) -> float:
+        """The share of the target's grid, on a lattice of its points, that the map takes into the source's grid."""
+        axes = [np.linspace(0, n - 1, min(n, LATTICE)) for n in target.shape]
+        voxels = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, target.dim)
+        return float(np.mean(inside(source, source.to_voxel(self(target.to_world(voxels))))))
 
     def inverse(self, points: np.ndarray) -> np.ndarray:
         """Moving world points `(N, dim)` back to the fixed ones; NaN where no place is found (the map folds, or leaves).

@@ -16,7 +16,7 @@ from wbir.pairs.output import MANIFEST, provenance
 from wbir.pairs.pair import Pair
 from wbir.pairs.placing import normalised, placed_case
 from wbir.pairs.registering import evaluations, write_results
-from wbir.pairs.scans import covers, inside
+from wbir.pairs.scans import covers
 from wbir.pairs.scoring import measure, summary
 
 
@@ -52,9 +52,6 @@ def check_place(found: Deformation, pair: Pair, field: Path) -> None:
     if not covers(found.frame, frame):
         expected = f"a field on a grid that covers {pair.fixed.path} {frame.shape} in the world"
         raise InputError(expected, f"{field} of {found.frame.shape}", "give the image that it was made on as fixed")
-    steps = [slice(None, None, max(1, n // 16)) for n in frame.shape]
-    voxels = np.indices(frame.shape)[(slice(None), *steps)].reshape(frame.dim, -1).T.astype(np.float64)
-    moved = pair.moving.frame.to_voxel(found(frame.to_world(voxels)))
-    if not inside(pair.moving.frame, moved).any():
+    if not found.share_within(frame, pair.moving.frame):
         got, todo = f"none of them by {field}", "check which image is fixed, and --convention"
         raise InputError("fixed voxels that the field takes into the moving image", got, todo)

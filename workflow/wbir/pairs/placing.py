@@ -13,12 +13,11 @@ from wbir.errors import InputError
 from wbir.pairs.deformations import Deformation
 from wbir.pairs.fields import LINEAR, read_linear
 from wbir.pairs.pair import Pair
-from wbir.pairs.scans import Scan, inside
+from wbir.pairs.scans import Scan
 
 INITIALS = ("header", "centres", "mass")
 NORMALISATIONS = ("percentiles", "joint", "none")
 PERCENTILES = (0.5, 99.5)  # those of the cohorts
-LATTICE = 24  # points along each axis by which the overlap is measured
 MUCH_FINER = 1.25  # ratio of spacings from which the moving image is smoothed before it is resampled
 FWHM = 2 * np.sqrt(2 * np.log(2))
 
@@ -47,11 +46,7 @@ def start_matrix(pair: Pair, initial: str) -> np.ndarray:
 
 def overlap(pair: Pair, matrix: np.ndarray) -> float:
     """The share of the fixed grid that the placed moving grid covers, on a lattice of points."""
-    frame = pair.fixed.frame
-    axes = [np.linspace(0, n - 1, min(n, LATTICE)) for n in frame.shape]
-    voxels = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, frame.dim)
-    world = Deformation(frame, matrix=matrix)(frame.to_world(voxels))
-    return float(np.mean(inside(pair.moving.frame, pair.moving.frame.to_voxel(world))))
+    return Deformation(pair.fixed.frame, matrix=matrix).share_within(pair.fixed.frame, pair.moving.frame)
 
 
 def placed_case(pair: Pair, images: Sequence[np.ndarray], start: np.ndarray, *, meet: bool = True) -> Case:
