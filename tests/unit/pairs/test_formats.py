@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import locale
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,9 @@ TO_LPS = np.array([-1.0, -1.0, 1.0])
 
 
 def write_dicom(folder: Path, image: object) -> None:
-    """An int16 volume as a DICOM series, slice by slice."""
+    """An int16 volume as a DICOM series, slice by slice. GDCM turns the process to the C locale: it is turned back."""
     folder.mkdir()
+    before = locale.setlocale(locale.LC_CTYPE)
     writer = SimpleITK.ImageFileWriter()
     writer.KeepOriginalImageUIDOn()
     turn = image.GetDirection()
@@ -39,6 +41,7 @@ def write_dicom(folder: Path, image: object) -> None:
             part.SetMetaData(tag, value)
         writer.SetFileName(str(folder / f"{k:03d}.dcm"))
         writer.Execute(part)
+    locale.setlocale(locale.LC_CTYPE, before)
 
 
 @pytest.mark.parametrize("name", ["x.nii", "x.nii.gz", "x.nrrd", "x.nhdr", "x.mha", "x.mhd", "dicom"])
