@@ -1,4 +1,4 @@
-# Training: one job per learned method, experiment and seed.
+# Training: one job per learned method, experiment and seed (or fold of a cross-validation).
 for unit_id, unit in UNITS.items():
     if unit.spec["kind"] != "learned":
         continue
@@ -12,6 +12,7 @@ for unit_id, unit in UNITS.items():
         output:
             model=f"{RESULTS}/{unit_id}/model.pt",
             history=f"{RESULTS}/{unit_id}/history.csv",
+            provenance=f"{RESULTS}/{unit_id}/fit.json",
         log:
             f"logs/{SCALE}/{unit_id}/fit.log",
         params:

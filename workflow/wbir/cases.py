@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -154,6 +154,26 @@ class Cohort:
         """The cases whose attributes have these values (`split="train"`)."""
         return Cohort(self.folder, [r for r in self.rows if all(r.get(k) == v for k, v in attributes.items())])
 
+    def fold(self, fold: str = "") -> Fold:
+        """The cases for training, validation and test; `fold` says which part of a cross-validation is held out.
+
+        Without a fold they are those of the splits. With one, training has the cases of the other folds. The held-out
+        cases are for validation, but for test where that is their split; test cases of no fold are in every fold's test.
+        Raises InputError for a fold that no case is in.
+        """
+        if not fold:
+            return Fold(*(self.select(split=split) for split in ("train", "validation", "test")))
+        folds = sorted({row.get("fold", "") for row in self.rows} - {""})
+        if fold not in folds:
+            raise InputError(f"a fold of {folds} in {self.folder.name}", repr(fold), "make the cohort with `folds`")
+        held_out = self.select(fold=fold).rows
+        parts = (
+            [row for row in self.rows if row.get("fold", "") not in ("", fold)],
+            [row for row in held_out if row["split"] != "test"],
+            [row for row in self.rows if row["split"] == "test" and row.get("fold", "") in ("", fold)],
+        )
+        return Fold(*(Cohort(self.folder, rows) for rows in parts))
+
     def label_names(self) -> dict[int, str]:
         path = self.folder / "labels.csv"
         return {int(row["label"]): row["name"] for row in read_rows(path)} if path.exists() else {}
@@ -181,6 +201,14 @@ class Cohort:
             return read_displacement(path, frame)
         array, _ = read_image(path, dtype=np.int16 if name in LABELS else np.float32)
         return array > 0 if name in MASKS else array
+
+
+class Fold(NamedTuple):
+    """A cohort in parts: what a network learns from, what it is watched on, what it is measured on."""
+
+    train: Cohort
+    validation: Cohort
+    test: Cohort
 
 
 def check_case(case: Case) -> None:

@@ -84,15 +84,16 @@ def _merged(base: Mapping[str, Any], part: Mapping[str, Any] | str) -> dict[str,
 
 
 def _quantity(results: PaperResults, wanted: Mapping[str, Any], entry: Mapping[str, Any], speed: bool) -> pandas.Series:
-    """The values of a selection, indexed by case and seed: as measured, as success below a limit, or relative to another."""
+    """The values of a selection, one for each case: as measured, as success below a limit, or relative to another.
+
+    A case that several seeds or models of a cross-validation met counts once, with their mean.
+    """
     rows = results.select(wanted, speed=speed)
-    values = rows.groupby(["case", "seed"])["value"].mean()
+    values = rows.groupby("case")["value"].mean()
     if "success_below" in entry:
         return (values < float(entry["success_below"])).astype(float)
     if "relative_to" in entry:
-        other = (
-            results.select(_merged(wanted, entry["relative_to"]), speed=speed).groupby(["case", "seed"])["value"].mean()
-        )
+        other = results.select(_merged(wanted, entry["relative_to"]), speed=speed).groupby("case")["value"].mean()
         values = (values / other).reindex(values.index)
     return values.dropna()
 

@@ -22,11 +22,13 @@ def collect(paper: Paper, results: Path) -> None:
     results: `results/<scale>`, where the units of the paper and their cohorts stand. Raises InputError where a unit is missing.
     """
     out = results / paper.slug
-    tables: dict[str, list[dict[str, str]]] = {"measurements": [], "timings": []}
+    tables: dict[str, list[dict[str, Any]]] = {"measurements": [], "timings": []}
     for unit in paper.units():
         for name, rows in tables.items():
             rows += read_rows(results / unit.id / f"{name}.csv")
         tables["timings"].append(_memory(unit, results))
+        for reading in _fit_readings(unit, results):
+            tables["timings" if reading.pop("speed") else "measurements"].append(reading)
     for name, rows in tables.items():
         write_rows(out / f"{name}.csv", rows, COLUMNS)
     _write_cases(paper, results, out)
@@ -39,6 +41,17 @@ def _memory(unit: Unit, results: Path) -> dict[str, str]:
     named = {"paper": unit.paper, "experiment": unit.experiment, "case": "", "method": unit.method}
     measured = {"metric": "peak_memory", "label": "", "value": f"{peak:.10g}", "unit": "MB", "status": "ok"}
     return named | {"seed": str(unit.seed)} | measured
+
+
+def _fit_readings(unit: Unit, results: Path) -> list[dict[str, Any]]:
+    """What the training of a learned method tells of itself, as rows of no case; `speed` marks those of the timings."""
+    path = results / unit.id / "fit.json"
+    if unit.spec["kind"] != "learned" or not path.is_file():
+        return []
+    named = {"paper": unit.paper, "experiment": unit.experiment, "case": "", "method": unit.method}
+    named |= {"seed": str(unit.seed), "status": "ok"}
+    readings = json.loads(path.read_text(encoding="utf-8")).get("readings", [])
+    return [named | r | {"value": f"{r['value']:.10g}"} for r in readings]
 
 
 def _write_cases(paper: Paper, results: Path, out: Path) -> None:

@@ -92,7 +92,10 @@ def digest(paths: Iterable[Path]) -> str:
 
 
 def merge_parameters(what: str, defaults: dict[str, Any], *overrides: dict[str, Any]) -> dict[str, Any]:
-    """Defaults with overrides laid on; an unknown key and a value unlike its default are InputErrors."""
+    """Defaults with overrides laid on; an unknown key and a value unlike its default are InputErrors.
+
+    A default that is a group of parameters (a dictionary with keys) takes overrides key by key.
+    """
     merged = dict(defaults)
     for override in overrides:
         unknown = sorted(set(override) - set(defaults))
@@ -101,7 +104,8 @@ def merge_parameters(what: str, defaults: dict[str, Any], *overrides: dict[str, 
         for key, value in override.items():
             if not alike(value, defaults[key]):
                 raise InputError(f"{key} of {what} like {defaults[key]!r}", repr(value), "correct its type")
-        merged.update(override)
+            group = isinstance(defaults[key], dict) and bool(defaults[key]) and value is not None
+            merged[key] = merge_parameters(f"{key} of {what}", merged[key], value) if group else value
     return merged
 
 

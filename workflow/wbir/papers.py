@@ -81,6 +81,7 @@ class Unit:
     measures: tuple[Measure, ...]
     gallery: int
     cohort: CohortPlan
+    fold: str = ""  # of a cross-validation: the cases that this unit's model does not learn from
 
     @property
     def id(self) -> str:
@@ -174,8 +175,17 @@ class Paper:
             self.unit(experiment, method, seed)
             for experiment in self.experiments()
             for method in self.spec["experiments"][experiment]["methods"]
-            for seed in self.spec["experiments"][experiment].get("seeds", [0])
+            for seed in self.seeds(experiment)
         ]
+
+    def seeds(self, experiment: str) -> list[int]:
+        """The seeds of an experiment: those that it names, or one for each fold of its cross-validation."""
+        entry = self.spec["experiments"][experiment]
+        return list(range(self._folds(entry))) or entry.get("seeds", [0])
+
+    def _folds(self, entry: Mapping[str, Any]) -> int:
+        folds = entry.get("folds", 0)
+        return int(folds.get(self.scale, 0) if isinstance(folds, Mapping) else folds)
 
     def unit(self, experiment: str, method: str, seed: int) -> Unit:
         """One unit. Raises InputError for a name that the paper does not have."""
@@ -198,6 +208,7 @@ class Paper:
             measures=tuple(parse_measure(m) for m in entry["measures"]),
             gallery=int(entry.get("gallery", 1)),
             cohort=self.cohort(entry["cohort"]),
+            fold=str(seed) if self._folds(entry) else "",
         )
 
     def code_of_figures(self) -> list[Path]:

@@ -36,7 +36,7 @@ def run_unit(unit: Unit, cohort_folder: Path, out: Path, *, device: str, model: 
     unreadable cohort.
     """
     started = time.perf_counter()
-    cohort = Cohort.open(cohort_folder).select(split="test")
+    cohort = Cohort.open(cohort_folder).fold(unit.fold).test
     measures = _functions(unit)
     predict = _predictor(unit, device, model)
     kept = _checkpoint_folder(unit, cohort_folder, out)
@@ -72,6 +72,7 @@ def _about(unit: Unit, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "method": unit.use,
         "parameters": dict(unit.parameters),
         "seed": unit.seed,
+        "fold": unit.fold,
         "cases": len(records),
         "cohort": asdict(unit.cohort) | {"data": ""},
         "measures": [m.name for m in unit.measures],

@@ -78,12 +78,12 @@ class PaperResults:
 
     def unit(self, experiment: str, method: str) -> Unit:
         """The unit of a method with the experiment's first seed."""
-        seed = self.paper.spec["experiments"][experiment].get("seeds", [0])[0]
-        return self.paper.unit(experiment, method, seed)
+        return self.paper.unit(experiment, method, self.paper.seeds(experiment)[0])
 
     def cohort(self, experiment: str) -> Cohort:
+        """The test cases of an experiment."""
         plan = self.paper.cohort(self.paper.spec["experiments"][experiment]["cohort"])
-        return Cohort.open(self.results / "cohorts" / plan.id)
+        return Cohort.open(self.results / "cohorts" / plan.id).select(split="test")
 
     def label_name(self, experiment: str, metric: str, label: str) -> str:
         """What a measurement's label is called: the region's name where the metric goes over the cohort's labels."""
@@ -103,8 +103,10 @@ class PaperResults:
 
         Raises InputError where nothing was kept.
         """
-        path = self.results / self.unit(experiment, method).id / "gallery" / f"{case}.npz"
-        if not path.is_file():
+        units = [self.paper.unit(experiment, method, seed) for seed in self.paper.seeds(experiment)]
+        paths = [self.results / unit.id / "gallery" / f"{case}.npz" for unit in units]
+        path = next((path for path in paths if path.is_file()), None)
+        if path is None:
             raise InputError(
                 f"a gallery file of {method} for case {case}", "none", "raise `gallery` or see the unit's log"
             )

@@ -105,12 +105,17 @@ class AgeingPath:
     def _step(self, forth: np.ndarray, back: np.ndarray, start: float, end: float) -> tuple[np.ndarray, np.ndarray]:
         now = {name: see_through(image, forth, order=1) for name, image in self.maps.items()}
         volumes = {name: float(image.sum(dtype=np.float64)) for name, image in now.items()}
-        rate = separated_rate(now, volume_rates(start, end, volumes), self.grid)
-        velocity = divergence_flow(rate, self.grid, SMOOTHING) / np.reshape(self.grid.spacing, (-1, 1, 1, 1))
+        velocity = volume_velocity(now, volume_rates(start, end, volumes), self.grid)
         return (
             compose(forth, exponential(-velocity, squarings=SQUARINGS)),
             compose(exponential(velocity, squarings=SQUARINGS), back),
         )
+
+
+def volume_velocity(maps: Mapping[str, np.ndarray], rates: Mapping[str, float], frame: Frame) -> np.ndarray:
+    """The velocity, `(3, *shape)` voxels, under which the volume of each tissue of `maps` grows at its log rate."""
+    flow = divergence_flow(separated_rate(maps, rates, frame), frame, SMOOTHING)
+    return flow / np.reshape(frame.spacing, (-1, 1, 1, 1))
 
 
 def separated_rate(maps: Mapping[str, np.ndarray], rates: Mapping[str, float], frame: Frame) -> np.ndarray:

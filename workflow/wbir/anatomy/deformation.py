@@ -81,34 +81,45 @@ def correspondence(
 
     moving, fixed: displacements of `phi_m`, `phi_f` (subject to template); moving_inverse: of `psi`, nearly the
     inverse of `phi_m`, such as exp(-v). Returns u with `phi_m(x + u(x)) = phi_f(x)`, so that the moving subject seen
-    through u is the fixed subject. From `y = psi(phi_f(x))` each point goes on by `psi(phi_f(x)) - psi(phi_m(y))`, a
-    step that nearly ends it where psi is near to the inverse, and that is halved for a point that it would take
-    further off. A point rests within `tolerance` voxels. The residual is the largest `|phi_m(y) - phi_f(x)|` left.
+    through u is the fixed subject; solved as in `solve_points`.
     """
     shape = fixed.shape[1:]
     grid = np.indices(shape, dtype=np.float32)
     target = (grid + fixed).reshape(len(shape), -1)
-    start = target + _at(moving_inverse, target)
+    found, residual = solve_points(moving, moving_inverse, target, iterations, tolerance)
+    return (found.reshape(grid.shape) - grid).astype(np.float32), residual
+
+
+def solve_points(
+    moving: np.ndarray, moving_inverse: np.ndarray, target: np.ndarray, iterations: int = 60, tolerance: float = 1e-3
+) -> tuple[np.ndarray, float]:
+    """The points y, `(dim, n)` voxels, with `phi_m(y) = target`, and the largest `|phi_m(y) - target|` left.
+
+    From `y = psi(target)` each point goes on by `psi(target) - psi(phi_m(y))`, a step that nearly ends it where psi is
+    near to the inverse, and that is halved for a point that it would take further off. A point rests within
+    `tolerance` voxels.
+    """
+    start = target + at_points(moving_inverse, target)
     best, trial, direction = start.copy(), start.copy(), np.zeros_like(start)
     least, step = np.full(target.shape[1], np.inf), np.ones(target.shape[1], np.float32)
     active = np.arange(target.shape[1])
     for _ in range(iterations):
         points = trial[:, active]
-        reached = points + _at(moving, points)
+        reached = points + at_points(moving, points)
         error = np.sqrt(((reached - target[:, active]) ** 2).sum(0))
         closer = error < least[active]
         won = active[closer]
         best[:, won], least[won] = points[:, closer], error[closer]
-        direction[:, won] = start[:, won] - reached[:, closer] - _at(moving_inverse, reached[:, closer])
+        direction[:, won] = start[:, won] - reached[:, closer] - at_points(moving_inverse, reached[:, closer])
         step[active] = np.where(closer, np.minimum(2 * step[active], 1), step[active] / 2)
         active = active[least[active] > tolerance]
         if not active.size:
             break
         trial[:, active] = best[:, active] + step[active] * direction[:, active]
-    return (best.reshape(grid.shape) - grid).astype(np.float32), float(least.max())
+    return best, float(least.max())
 
 
-def _at(field: np.ndarray, points: np.ndarray) -> np.ndarray:
+def at_points(field: np.ndarray, points: np.ndarray) -> np.ndarray:
     """The field at voxel coordinates `(dim, n)`, linear, border outside."""
     from wbir.geometry.warping import sample
 

@@ -22,7 +22,7 @@ def run_rows(results: PaperResults) -> list[dict[str, Any]]:
     """A row per unit that ran; a unit without a manifest has none of its numbers."""
     paper, rows = results.paper, []
     experiments = {name: paper.spec["experiments"][name] for name in experiments_that_ran(results)}
-    units = [paper.unit(n, m, s) for n, e in experiments.items() for m in e["methods"] for s in e.get("seeds", [0])]
+    units = [paper.unit(n, m, s) for n, e in experiments.items() for m in e["methods"] for s in paper.seeds(n)]
     for unit in units:
         path = results.results / unit.id / "manifest.json"
         kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

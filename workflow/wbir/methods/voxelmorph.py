@@ -1,0 +1,89 @@
+"""VoxelMorph: a U-Net that maps a pair of images to a displacement, or to a stationary velocity (diffeomorphic).
+
+Trained without labels (`overlap: 0`) or with soft Dice of the training labels. The parameters are groups: `network`
+(wbir.nets.voxelmorph), `loss` (wbir.training.pairwise), `training` (wbir.training.settings).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from wbir.cases import Case, Cohort, Prediction, Reading
+
+SPEC = {
+    "title": "VoxelMorph",
+    "reference": "Balakrishnan et al. 2019, IEEE TMI 38; Dalca et al. 2019, Med Image Anal 57 (diffeomorphic)",
+    "kind": "learned",
+    "stack": "torch",
+    "threads": 1,
+    "mem_mb": 4000,
+    "runtime": 240,
+    "gpu": 1,
+    "parameters": {
+        "network": {
+            "name": "voxelmorph",
+            "encoder": [16, 32, 32, 32],
+            "decoder": [32, 32, 32, 32],
+            "extra": [32, 16, 16],
+            "diffeomorphic": False,
+            "squarings": 7,
+            "half_output": False,
+        },
+        "loss": {
+            "similarity": "lncc",  # lncc | mse | mind
+            "window": 9,
+            "weight": 1.0,
+            "regulariser": "diffusion",
+            "smoothness": 1.0,
+            "overlap": 0.0,  # weight of 1 - soft Dice
+            "missing": "error",  # what is done about a case that lacks a label: error | skip
+        },
+        "training": {
+            "iterations": 30000,
+            "rate": 1e-4,
+            "decay": "constant",
+            "period": 1,
+            "batch": 1,
+            "accumulate": 1,
+            "validate_every": 0,
+            "patience": 0,
+            "keep": "last",
+            "precision": "mixed",
+            "memory_mb": 8000,
+        },
+        "intensity": None,  # [low, high]: become 0 and 1, clipped; None: as they are
+        "exchange": False,  # any two training images make a pair (between subjects)
+    },
+    "tiny": {
+        "network": {"encoder": [4, 8], "decoder": [8, 8], "extra": [4]},
+        "loss": {"window": 3},
+        "training": {"iterations": 3, "validate_every": 2},
+    },
+    "dims": [2, 3],
+}
+
+
+def fit(
+    train: Cohort, validation: Cohort, *, out: Path, seed: int, device: str, network: Mapping[str, Any],
+    loss: Mapping[str, Any], training: Mapping[str, Any], intensity: Sequence[float] | None, exchange: bool,
+) -> list[Reading]:  # fmt: skip
+    """Train; see `wbir.training.registration.fit_pairs`."""
+    from wbir.training.pairwise import windowed
+    from wbir.training.registration import fit_pairs
+
+    groups: dict[str, Any] = {"network": network, "loss": loss, "training": training}
+    options: dict[str, Any] = {"exchange": exchange, "images": windowed(intensity)}
+    return fit_pairs(train, validation, out=out, seed=seed, device=device, **groups, **options)
+
+
+def predict(
+    case: Case, *, seed: int, device: str, model: Path, network: Mapping[str, Any], loss: Mapping[str, Any],
+    training: Mapping[str, Any], intensity: Sequence[float] | None, exchange: bool,
+) -> Prediction:  # fmt: skip
+    """The displacement of a case, and its inverse where the network is diffeomorphic."""
+    from wbir.training.pairwise import windowed
+    from wbir.training.registration import predict_pair
+
+    return predict_pair(case, model=model, device=device, network=network, images=windowed(intensity))
