@@ -1,4 +1,4 @@
-# Cohorts: simulated, carried by a package, downloaded, or made from the user's own copy.
+# Cohorts: simulated, carried by a package, downloaded, made from the user's own copy, or made from another cohort.
 for cohort_id, (cohort_paper, plan) in COHORTS.items():
 
     rule:
@@ -6,6 +6,7 @@ for cohort_id, (cohort_paper, plan) in COHORTS.items():
             f"cohort_{cohort_id}"
         input:
             code=relative(plan.code()),
+            base=[f"{RESULTS}/cohorts/{plan.base.id}"] if plan.base else [],
         output:
             folder=directory(f"{RESULTS}/cohorts/{cohort_id}"),
         log:
@@ -15,6 +16,7 @@ for cohort_id, (cohort_paper, plan) in COHORTS.items():
             cohort=cohort_name(plan),
             choices=choices([plan]),
             cache=config["cache"],
+            base=lambda wildcards, input: f"--base {input.base}" if input.base else "",
             plan=f"{plan.source} {plan.data} {plan.seed} {sorted(plan.parameters.items())}",
         threads: plan.spec["threads"]
         resources:
@@ -24,4 +26,4 @@ for cohort_id, (cohort_paper, plan) in COHORTS.items():
             environment(plan.spec["stack"])
         shell:
             "python -m wbir cohort {params.choices} --paper {params.paper} --cohort {params.cohort}"
-            " --cache {params.cache} --out {output.folder} 2> {log}"
+            " --cache {params.cache} {params.base} --out {output.folder} 2> {log}"

@@ -28,7 +28,7 @@ except InputError as error:
 SCALE = config["scale"]
 RESULTS = f"results/{SCALE}"
 ENVS = Path(workflow.basedir) / "envs"
-COHORTS = {unit.cohort.id: (unit.paper, unit.cohort) for unit in UNITS.values()}
+COHORTS = {plan.id: (unit.paper, plan) for unit in UNITS.values() for plan in unit.cohort.chain()}
 
 STACKS = sorted({describe("methods", name)["stack"] for name in modules("methods")})
 
@@ -44,6 +44,7 @@ wildcard_constraints:
 
 def choices(plans):
     """The user's choice of data for these cohorts, as options of the command line; other choices rerun nothing here."""
+    plans = [part for plan in plans for part in plan.chain()]
     names = {name for plan in plans for name in (plan.id, cohort_name(plan))}
     datasets = {plan.dataset for plan in plans}
     sources = [f"--source {name}={source}" for name, source in config["sources"].items() if name in names]
@@ -123,6 +124,11 @@ def code_of(*names):
 
 def unit_files(wildcards):
     return [f"{RESULTS}/{u.id}/{name}.csv" for u in DECLARED[wildcards.paper].units() for name in ("measurements", "timings")]
+
+
+def histories(paper):
+    """The training histories of a paper's learned methods."""
+    return [f"{RESULTS}/{unit.id}/history.csv" for unit in paper.units() if unit.spec["kind"] == "learned"]
 
 
 def paper_cohorts(paper):

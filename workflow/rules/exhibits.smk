@@ -61,6 +61,7 @@ for slug, paper in DECLARED.items():
             timings=f"{RESULTS}/{slug}/timings.csv",
             cases=f"{RESULTS}/{slug}/cases.csv",
             galleries=[f"{RESULTS}/{unit.id}/gallery" for unit in paper.units()],
+            histories=histories(paper),
             cohorts=paper_cohorts(paper),
             declaration=declared(slug),
             code=[*relative(paper.code_of_figures()), *code_of("exhibits.py")],

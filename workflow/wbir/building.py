@@ -16,18 +16,22 @@ from wbir.provenance import manifest
 log = logging.getLogger("wbir")
 
 
-def build_cohort(plan: CohortPlan, out: Path, *, cache: Path) -> None:
+def build_cohort(plan: CohortPlan, out: Path, *, cache: Path, base: Path | None = None) -> None:
     """Build a cohort into `out`: canonical cases, manifest.csv, card.json.
 
-    cache: where downloads are kept. Raises InputError where its data are not there.
+    cache: where downloads are kept. base: the folder of the cohort that a derived one is made from. Raises InputError
+    where its data are not there.
     """
+    if (plan.base is None) != (base is None):
+        wanted = f"--base, the folder of {plan.base.id}," if plan.base else "no --base"
+        raise InputError(f"{wanted} for the cohort {plan.id}", str(base), "build that cohort first")
     if plan.source == "local" and not plan.data:
         raise InputError(
             f"a folder with the data set {plan.dataset}",
             "none",
             f"give data={{{plan.dataset}: FOLDER}}; see docs/data-access.md",
         )
-    data = Path(plan.data) if plan.source == "local" else cache
+    data = base or (Path(plan.data) if plan.source == "local" else cache)
     builder = importlib.import_module(f"wbir.cohorts.{plan.builder}")
     started = time.perf_counter()
     with folder_written_whole(out) as folder:

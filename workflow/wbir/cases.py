@@ -91,6 +91,11 @@ class CohortWriter:
     def __init__(self, folder: Path, card: Mapping[str, Any], label_names: Mapping[int, str] | None = None) -> None:
         self.folder, self.card, self.label_names = Path(folder), dict(card), dict(label_names or {})
         self.rows: list[dict[str, str]] = []
+        self.times: list[dict[str, Any]] = []
+
+    def time(self, case_id: str, metric: str, seconds: float) -> None:
+        """Note how long a step of a case's making took: kept in timings.csv, apart from what is the same in every run."""
+        self.times.append({"case": case_id, "metric": metric, "value": f"{seconds:.6g}", "unit": "s"})
 
     def add(self, case: Case) -> None:
         """Write the files of one case. Raises InputError for a case that breaks the contract."""
@@ -128,6 +133,8 @@ class CohortWriter:
         if self.label_names:
             labels = [{"label": k, "name": v} for k, v in sorted(self.label_names.items())]
             write_rows(self.folder / "labels.csv", labels, ["label", "name"])
+        if self.times:
+            write_rows(self.folder / "timings.csv", self.times, ["case", "metric", "value", "unit"])
         write_json(self.folder / "card.json", self.card)
 
 

@@ -29,6 +29,9 @@ def collect(paper: Paper, results: Path) -> None:
         tables["timings"].append(_memory(unit, results))
         for reading in _fit_readings(unit, results):
             tables["timings" if reading.pop("speed") else "measurements"].append(reading)
+    tables["timings"] += [
+        row for experiment in paper.experiments() for row in _cohort_times(paper, experiment, results)
+    ]
     for name, rows in tables.items():
         write_rows(out / f"{name}.csv", rows, COLUMNS)
     _write_cases(paper, results, out)
@@ -52,6 +55,27 @@ def _fit_readings(unit: Unit, results: Path) -> list[dict[str, Any]]:
     named |= {"seed": str(unit.seed), "status": "ok"}
     readings = json.loads(path.read_text(encoding="utf-8")).get("readings", [])
     return [named | r | {"value": f"{r['value']:.10g}"} for r in readings]
+
+
+def _cohort_times(paper: Paper, experiment: str, results: Path) -> list[dict[str, Any]]:
+    """How long the making of an experiment's test cases took (a registration before it), as rows of no method."""
+    plan = paper.cohort(paper.spec["experiments"][experiment]["cohort"])
+    rows = []
+    for part in plan.chain():
+        folder = results / "cohorts" / part.id
+        if (folder / "timings.csv").is_file():
+            tested = {row["case"] for row in read_rows(folder / "manifest.csv") if row["split"] == "test"}
+            found = [row for row in read_rows(folder / "timings.csv") if row["case"] in tested]
+            named = {
+                "paper": paper.slug,
+                "experiment": experiment,
+                "method": "",
+                "seed": "0",
+                "label": "",
+                "status": "ok",
+            }
+            rows += [named | row for row in found]
+    return rows
 
 
 def _write_cases(paper: Paper, results: Path, out: Path) -> None:

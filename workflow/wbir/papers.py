@@ -27,6 +27,7 @@ PAPERS = REPOSITORY / "config" / "papers"
 STUDIES = REPOSITORY / "config" / "studies"  # declared as papers are, but not of the proceedings
 SCALES = ("demo", "bench", "paper")
 UNASKED_SOURCES = ("simulated", "package")  # need no data site: they run without being asked for
+DERIVED = "derived"  # the source of a cohort that is made from another one (`of`)
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,16 @@ class CohortPlan:
     seed: int
     data: str
     parameters: Mapping[str, Any]
+    base: CohortPlan | None = None  # the cohort that a derived one is made from
+
+    @property
+    def dims(self) -> int:
+        """Of its images: 2 or 3; a derived cohort has its base's."""
+        return self.base.dims if self.base else int(self.spec["dims"])
+
+    def chain(self) -> list[CohortPlan]:
+        """This plan and those that it is made from, the last one from no other."""
+        return [self, *(self.base.chain() if self.base else [])]
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -53,6 +64,8 @@ class CohortPlan:
     @property
     def available(self) -> bool:
         """Whether its data may be had: simulated, carried by a package, asked for, or pointed to."""
+        if self.base:
+            return self.base.available
         return self.source in UNASKED_SOURCES or bool(self.data) or self.source == "public"
 
     def code(self) -> list[Path]:
@@ -115,6 +128,10 @@ class Paper:
         entry = local or {"use": name}
         spec = describe("cohorts", entry["use"])
         identity = f"{self.slug}.{name}" if local else name
+        base = self.cohort(entry["of"]) if "of" in entry else None
+        if (base is not None) != (spec["sources"] == [DERIVED]):
+            todo = "give `of`" if base is None else "remove `of`"
+            raise InputError(f"`of` for a cohort that is made from another: {name}", f"{entry}", todo)
         data = str(self.data.get(dataset_of(entry["use"]), ""))
         source = self.sources.get(identity) or self.sources.get(name) or entry.get("source")
         if source is None:
@@ -127,10 +144,11 @@ class Paper:
             id=identity,
             builder=entry["use"],
             source=source,
-            own_data=bool(entry.get("own_data", False)),
+            own_data=base.own_data if base else bool(entry.get("own_data", False)),
             seed=int(entry.get("seed", 0)),
             data=data,
             parameters=parameters,
+            base=base,
         )
 
     def plans(self) -> list[CohortPlan]:
@@ -140,7 +158,7 @@ class Paper:
     @staticmethod
     def _unasked(spec: Mapping[str, Any]) -> str:
         """The first source that runs unasked; where there is none, `local`, which waits for the user's folder."""
-        return next((s for s in spec["sources"] if s in UNASKED_SOURCES), "local")
+        return next((s for s in spec["sources"] if s in (*UNASKED_SOURCES, DERIVED)), "local")
 
     def _layers(self, entry: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         return entry.get("with", {}), entry.get(self.scale, {})
@@ -166,7 +184,8 @@ class Paper:
             return f"not part of the {self.scale} scale"
         plan = self.cohort(entry["cohort"])
         if not plan.available:
-            return f"needs the data set {plan.dataset}: --config 'data={{{plan.dataset}: FOLDER}}'"
+            dataset = plan.chain()[-1].dataset
+            return f"needs the data set {dataset}: --config 'data={{{dataset}: FOLDER}}'"
         return None
 
     def units(self) -> list[Unit]:

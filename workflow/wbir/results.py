@@ -85,6 +85,14 @@ class PaperResults:
         plan = self.paper.cohort(self.paper.spec["experiments"][experiment]["cohort"])
         return Cohort.open(self.results / "cohorts" / plan.id).select(split="test")
 
+    def histories(self, experiment: str, method: str) -> list[pandas.DataFrame]:
+        """The training history of a learned method, one for each seed or fold that has been run."""
+        import pandas
+
+        units = [self.paper.unit(experiment, method, seed) for seed in self.paper.seeds(experiment)]
+        paths = [self.results / unit.id / "history.csv" for unit in units]
+        return [pandas.read_csv(path) for path in paths if path.is_file()]
+
     def label_name(self, experiment: str, metric: str, label: str) -> str:
         """What a measurement's label is called: the region's name where the metric goes over the cohort's labels."""
         if (experiment, metric) not in self._regions:

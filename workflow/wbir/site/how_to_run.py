@@ -47,7 +47,7 @@ def real_data(paper: Paper, target: str) -> list[dict[str, Any]]:
     """The experiments whose cohort can be made from real data: source, command at the paper scale."""
     rows: dict[str, dict[str, Any]] = {}
     for name, entry in paper.spec["experiments"].items():
-        plan = paper.cohort(entry["cohort"])
+        plan = paper.cohort(entry["cohort"]).chain()[-1]
         if set(plan.spec["sources"]) - {"simulated"}:
             row = rows.setdefault(plan.id, {"cohort": plan.spec["title"], "dataset": plan.dataset, "experiments": []})
             row["experiments"].append(entry.get("title", name))
@@ -72,7 +72,7 @@ def _commands_of(plan: CohortPlan, target: str) -> list[dict[str, str]]:
 
 def data_sets(paper: Paper) -> list[dict[str, Any]]:
     """The data sets that feed a paper, or that its cohorts read: access, licence, size and where they are."""
-    used = {paper.cohort(entry["cohort"]).dataset for entry in paper.spec["experiments"].values()}
+    used = {paper.cohort(entry["cohort"]).chain()[-1].dataset for entry in paper.spec["experiments"].values()}
     number = paper.slug.split("-")[0]
     sets: dict[str, dict[str, Any]] = {}
     for row in read_rows(REPOSITORY / "config" / "datasets.csv"):
