@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wbir.errors import InputError
-from wbir.nets.blocks import CONVOLUTIONS, INSTANCE, LINEAR, crop, joined, pad_to_multiple
+from wbir.nets.blocks import CONVOLUTIONS, INSTANCE, LINEAR, crop, joined
 from wbir.nets.maps import Maps, field_head, halve_image
 from wbir.nets.swin import SwinTransformer
 
@@ -94,7 +94,6 @@ class TransMorph(nn.Module):
         super().__init__()
         options: dict[str, Any] = {"embed_dim": embed_dim, "patch": patch, "drop_path": drop_path, **trunk}
         self.trunk = Trunk(dim=dim, in_channels=2 * channels, **options)
-        self.patch = patch
         levels = patch.bit_length() - 1
         widths = [embed_dim, *[embed_dim // 2] * (levels - 1), head_channels]
         self.convolutions, self.blocks = nn.ModuleList(), nn.ModuleList()
@@ -104,14 +103,14 @@ class TransMorph(nn.Module):
         self.head = field_head(dim, head_channels, std=head_std)
 
     def forward(self, fixed: Tensor, moving: Tensor) -> Maps:
-        images = pad_to_multiple(joined(fixed, moving), self.patch)
+        images = joined(fixed, moving)
         x = self.trunk(images)
         pyramid = [images]
         while len(pyramid) < len(self.blocks):
             pyramid.append(halve_image(pyramid[-1]))
         for convolution, block in zip(self.convolutions, self.blocks, strict=True):
             x = block(x, convolution(pyramid.pop()))
-        return Maps(crop(self.head(x), fixed.shape[2:]))
+        return Maps(self.head(x))
 
 
 def normed(dim: int, inputs: int, outputs: int) -> nn.Sequential:
