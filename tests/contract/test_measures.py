@@ -12,7 +12,7 @@ from wbir.geometry.frames import Frame
 from wbir.measures.base import DIRECTIONS, Evaluation, Metric, discover
 
 METRICS = discover()
-SHAPE = (10, 9, 8)
+SHAPE = (12, 11, 11)
 
 
 def case(same: bool) -> Case:
@@ -83,7 +83,8 @@ def test_a_real_displacement_on_different_images_is_inside_the_range(name: str) 
     metric = METRICS[name]
     u = (0.6 * np.sin(np.indices(SHAPE) / 2)).astype(np.float32)
     evaluation = Evaluation(case(same=False), Prediction(displacement=u))
-    assert all(inside(value, metric) for value in values(metric, evaluation))
+    undefined = "NaN in" in (metric.function.__doc__ or "")  # for all cases of this kind, as its docstring says
+    assert all(inside(value, metric) or (undefined and math.isnan(value)) for value in values(metric, evaluation))
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -92,6 +93,6 @@ def test_leaves_its_arrays_alone_and_says_the_same_twice(name: str) -> None:
     u = np.full((3, *SHAPE), 0.3, dtype=np.float32)
     kept = given.fixed.copy(), given.moving.copy(), u.copy()
     first = metric(Evaluation(given, Prediction(displacement=u)))
-    assert metric(Evaluation(given, Prediction(displacement=u))) == first
+    assert metric(Evaluation(given, Prediction(displacement=u))) == pytest.approx(first, rel=0, abs=0, nan_ok=True)
     for before, after in zip(kept, (given.fixed, given.moving, u), strict=True):
         np.testing.assert_array_equal(before, after)

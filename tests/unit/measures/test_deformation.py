@@ -13,6 +13,7 @@ from wbir.measures.deformation import (
     max_inverse_consistency,
     mean_displacement,
     min_jacobian,
+    negated_inverse_consistency,
     sdlogj,
 )
 
@@ -100,3 +101,12 @@ def test_mean_displacement_is_in_millimetres(evaluate) -> None:
     u[0], u[1] = 1.5, 4.0
     assert mean_displacement(evaluate((4, 4), (2.0, 1.0), displacement=u)) == pytest.approx(5.0)
     assert mean_displacement(evaluate((4, 4))) == 0.0
+
+
+def test_a_shift_is_inverted_by_its_negative_and_a_stretch_is_not(evaluate) -> None:
+    shift = np.full((2, 8, 8), 2.0, dtype=np.float32)
+    assert negated_inverse_consistency(evaluate((8, 8), displacement=shift)) == 0.0
+    stretch = np.zeros((2, 9, 9), dtype=np.float32)
+    stretch[0] = 0.5 * (np.arange(9) - 4.0)[:, None]  # |u(x) - u(x + u(x))| = 0.25 |x - 4|, inside for |x - 4| <= 2
+    found = negated_inverse_consistency(evaluate((9, 9), spacing=2.0, displacement=stretch))
+    assert found == pytest.approx(2.0 * 0.25 * (2 + 1 + 0 + 1 + 2) / 5)

@@ -56,7 +56,7 @@ def inverse_consistency(evaluation: Evaluation) -> float:
     With no inverse of the method's own, w is the numerical inverse of u: then it tells how invertible u is, no more.
     NaN where every voxel leaves the grid.
     """
-    residual = evaluation.once("inverse residual", _residual)
+    residual = evaluation.once("inverse residual", _own_residual)
     return float(residual.mean()) if residual.size else math.nan
 
 
@@ -68,8 +68,20 @@ def inverse_consistency(evaluation: Evaluation) -> float:
 )
 def max_inverse_consistency(evaluation: Evaluation) -> float:
     """As `inverse_consistency`, the largest distance. NaN where every voxel leaves the grid."""
-    residual = evaluation.once("inverse residual", _residual)
+    residual = evaluation.once("inverse residual", _own_residual)
     return float(residual.max()) if residual.size else math.nan
+
+
+@metric(
+    unit="mm",
+    direction="lower",
+    range=(0, math.inf),
+    reference="as inverse_consistency with id - u in place of the inverse (WBIR 2022, paper 11, Fig. 4)",
+)
+def negated_inverse_consistency(evaluation: Evaluation) -> float:
+    """Mean |u(x) - u(x + u(x))|: how far id - u is from inverting id + u. NaN where every voxel leaves the grid."""
+    residual = _residual(evaluation, -evaluation.displacement)
+    return float(residual.mean()) if residual.size else math.nan
 
 
 @metric(unit="mm", direction="none", range=(0, math.inf), reference="mean length of the displacement over all voxels")
@@ -78,12 +90,16 @@ def mean_displacement(evaluation: Evaluation) -> float:
     return float(np.linalg.norm(evaluation.to_millimetres(evaluation.displacement), axis=0).mean())
 
 
-def _residual(evaluation: Evaluation) -> np.ndarray:
-    """`|u(x) + w(x + u(x))|` in mm of the voxels whose place `x + u(x)` lies inside the grid: `(N,)`."""
+def _own_residual(evaluation: Evaluation) -> np.ndarray:
+    return _residual(evaluation, evaluation.inverse_displacement)
+
+
+def _residual(evaluation: Evaluation, inverse: np.ndarray) -> np.ndarray:
+    """`|u(x) + w(x + u(x))|` in mm, w the inverse, of the voxels whose place `x + u(x)` lies inside the grid: `(N,)`."""
     forward = evaluation.displacement.reshape(evaluation.case.frame.dim, -1).astype(np.float64)
     shape = evaluation.case.frame.shape
     places = np.indices(shape).reshape(len(shape), -1) + forward
     limits = np.array(shape)[:, None] - 1
     inside = np.all((places >= 0) & (places <= limits), axis=0)
-    back = sample_field(evaluation.inverse_displacement, places[:, inside].T).T
+    back = sample_field(inverse, places[:, inside].T).T
     return np.linalg.norm(evaluation.to_millimetres(forward[:, inside] + back), axis=0)
