@@ -1,7 +1,7 @@
 """VoxelMorph: a U-Net that maps a pair of images to a displacement, or to a stationary velocity (diffeomorphic).
 
 Trained without labels (`overlap: 0`) or with soft Dice of the training labels. The parameters are groups: `network`
-(wbir.nets.voxelmorph), `loss` (wbir.training.pairwise), `training` (wbir.training.settings).
+(wbir.nets.voxelmorph and wbir.nets.unet), `loss` (wbir.training.pairwise), `training` (wbir.training.settings).
 """
 
 from __future__ import annotations
@@ -30,6 +30,12 @@ SPEC = {
             "diffeomorphic": False,
             "squarings": 7,
             "half_output": False,
+            "block": "single",  # single | double | pointwise | residual
+            "norm": "none",  # none | instance | batch
+            "activation": "leaky",  # leaky | relu
+            "skips": "concat",  # concat | add
+            "upsampling": "nearest",  # nearest | transposed
+            "head_std": 1e-5,
         },
         "loss": {
             "similarity": "lncc",  # lncc | mse | mind
@@ -55,6 +61,7 @@ SPEC = {
         },
         "intensity": None,  # [low, high]: become 0 and 1, clipped; None: as they are
         "exchange": False,  # any two training images make a pair (between subjects)
+        "augmentation": 0.0,  # share by which corners move in a random affine map (wbir.training.augment); 0: none
     },
     "tiny": {
         "network": {"encoder": [4, 8], "decoder": [8, 8], "extra": [4]},
@@ -67,20 +74,22 @@ SPEC = {
 
 def fit(
     train: Cohort, validation: Cohort, *, out: Path, seed: int, device: str, network: Mapping[str, Any],
-    loss: Mapping[str, Any], training: Mapping[str, Any], intensity: Sequence[float] | None, exchange: bool,
+    loss: Mapping[str, Any], training: Mapping[str, Any], intensity: Sequence[float] | None, exchange: bool, augmentation: float,
 ) -> list[Reading]:  # fmt: skip
     """Train; see `wbir.training.registration.fit_pairs`."""
+    from wbir.training.augment import random_affine
     from wbir.training.pairwise import windowed
     from wbir.training.registration import fit_pairs
 
     groups: dict[str, Any] = {"network": network, "loss": loss, "training": training}
     options: dict[str, Any] = {"exchange": exchange, "images": windowed(intensity)}
+    options["augment"] = random_affine(augmentation)
     return fit_pairs(train, validation, out=out, seed=seed, device=device, **groups, **options)
 
 
 def predict(
     case: Case, *, seed: int, device: str, model: Path, network: Mapping[str, Any], loss: Mapping[str, Any],
-    training: Mapping[str, Any], intensity: Sequence[float] | None, exchange: bool,
+    training: Mapping[str, Any], intensity: Sequence[float] | None, exchange: bool, augmentation: float,
 ) -> Prediction:  # fmt: skip
     """The displacement of a case, and its inverse where the network is diffeomorphic."""
     from wbir.training.pairwise import windowed
