@@ -103,9 +103,10 @@ class Run:
         return self.step >= self.settings.iterations or bool(patience and self.stale >= patience)
 
     def forward(self, *inputs: Any) -> Any:
-        """The network, in bfloat16 on a GPU where `precision: mixed`."""
-        mixed = self.settings.precision == "mixed" and self.device.type == "cuda"
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=mixed):
+        """The network, in bfloat16 where the precision asks for it."""
+        precision = self.settings.precision
+        half = precision == "bfloat16" or (precision == "mixed" and self.device.type == "cuda")
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half):
             return self.network(*inputs)
 
     def steps(self, progress: Progress) -> Iterator[dict[str, float]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from wbir.errors import InputError, require_known
 
-PRECISIONS = ("float32", "mixed")
+PRECISIONS = ("float32", "mixed", "bfloat16")
 DECAYS = ("constant", "poly", "halving")
 KEEPS = ("last", "best")
 POLY_POWER = 0.9
@@ -22,7 +22,8 @@ class Settings:
     half every `period` steps. batch: samples of one pass through the network. accumulate: passes whose gradients are
     averaged into one step. validate_every: steps between validations (0: none). patience: validations without a better
     score after which training stops (0: never). keep: the last state or the one with the best validation score.
-    precision: float32, or mixed, which runs the network (not the loss) in bfloat16 on a GPU. memory_mb: cases kept in memory.
+    precision: float32; mixed, which runs the network (not the loss) in bfloat16 on a GPU; bfloat16, which does so on any
+    device (a CPU without such instructions is slow at it). memory_mb: prepared cases kept in memory.
     """
 
     iterations: int
