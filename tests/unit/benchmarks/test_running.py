@@ -26,7 +26,8 @@ def test_our_forms_of_every_kernel_agree(tmp_path: Path) -> None:
     rows = read_rows(out / "kernels.csv")
     assert {row["kernel"] for row in rows} == {benchmark.kernel for benchmark in discover()}
     for row in rows:
-        assert (row["status"], row["agreement"]) == ("ok", "equal"), row
+        known = {name for benchmark in discover() for name in benchmark.differs}
+        assert row["status"] == "ok" and (row["agreement"] == "equal" or row["taker"] in known), row
         assert float(row["median_ms"]) > 0
         assert float(row["peak_mb"]) >= 0 or math.isnan(float(row["peak_mb"]))
     assert json.loads((out / "machine.json").read_text())["threads"] >= 1
