@@ -81,3 +81,14 @@ def test_deepreg_of_paper_24() -> None:
     assert torch.equal(maps.displacement, torch.zeros(1, 3, 9, 10, 11))
     torch.autograd.backward(maps.displacement.sum())
     assert float(net.head.weight.grad.abs().max()) > 0
+
+
+@pytest.mark.parametrize("name", ["voxelmorph", "transmorph", "velocity_transmorph", "laplacian_pyramid"])
+def test_fields_are_full_numbers_where_the_network_runs_in_short_ones(name: str) -> None:
+    """In bfloat16 voxel 40 is followed by 40.25: a field would not be what it says."""
+    small = {} if name in ("voxelmorph", "laplacian_pyramid") else {"embed_dim": 8, "depths": [1, 1], "heads": [2, 2]}
+    small |= {"window": [4, 4]} if small else {}
+    net = build(name, dim=2, **small)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        maps = net(torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 32))
+    assert maps.displacement.dtype == torch.float32

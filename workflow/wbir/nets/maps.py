@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -23,11 +24,19 @@ class Maps(NamedTuple):
 
 
 def field_head(dim: int, channels: int, *, std: float = 1e-5, kernel: int = 3) -> nn.Module:
-    """A convolution to `dim` channels that starts near no motion: weights from N(0, std), zero where std is 0."""
+    """A convolution to `dim` channels that starts near no motion: weights from N(0, std), zero where std is 0.
+
+    Its output is float32 also where the network runs in a shorter type, in which voxel 100.3 could not be told from 100.5.
+    """
     head = CONVOLUTIONS[dim](channels, dim, kernel, padding=kernel // 2)
     nn.init.normal_(head.weight, 0, std) if std else nn.init.zeros_(head.weight)
     nn.init.zeros_(head.bias)
+    head.register_forward_hook(_as_float)
     return head
+
+
+def _as_float(head: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+    return output.float() if output.dtype in (torch.bfloat16, torch.float16) else output
 
 
 def double(field: Tensor, shape: Sequence[int]) -> Tensor:
