@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from wbir.discovery import alike
+from wbir.discovery import alike, describe
 from wbir.errors import InputError
 from wbir.pairs.registering import checked_spec, chosen_parameters, pairwise_methods
 
@@ -43,3 +45,13 @@ def test_only_methods_that_find_a_map_are_offered():
     )
     with pytest.raises(InputError, match=r"take one of .*demons"):
         checked_spec("csngf", 2)
+
+
+def test_a_model_brings_the_parameters_that_it_was_trained_with(tmp_path):
+    trained = {**describe("methods", "voxelmorph")["parameters"], "intensity": [0.0, 255.0]}
+    (tmp_path / "fit.json").write_text(json.dumps({"method": "voxelmorph", "parameters": trained}))
+    model = tmp_path / "model.pt"
+    assert chosen_parameters("voxelmorph", {}, model=model)["intensity"] == [0.0, 255.0]
+    assert chosen_parameters("voxelmorph", {"intensity": "null"}, model=model)["intensity"] is None
+    with pytest.raises(InputError, match="a model of demons, got one of voxelmorph"):
+        chosen_parameters("demons", {}, model=model)

@@ -111,7 +111,7 @@ def run_register(options: argparse.Namespace) -> None:
 
     spec = checked_spec(options.method, model=options.model)
     masks = bool(options.fixed_mask or options.moving_mask)
-    parameters = chosen_parameters(options.method, named_values(options.set, "--set"), masks)
+    parameters = chosen_parameters(options.method, named_values(options.set, "--set"), masks, options.model)
     if options.threads < 1 or options.seed < 0:
         raise InputError(
             "--threads of 1 or more and --seed of 0 or more", f"{options.threads}, {options.seed}", "correct it"

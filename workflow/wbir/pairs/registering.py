@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,14 +63,18 @@ def checked_spec(method: str, dim: int | None = None, model: Path | None = None)
     return spec
 
 
-def chosen_parameters(method: str, entries: Mapping[str, str], masks: bool = False) -> dict[str, Any]:
+def chosen_parameters(
+    method: str, entries: Mapping[str, str], masks: bool = False, model: Path | None = None
+) -> dict[str, Any]:
     """A method's parameters with `--set key=value` laid on; values are read as YAML and must have the default's type.
 
     masks: masks were given; a method with a parameter `masks` then uses them unless `entries` says otherwise.
+    model: of a learned method; the parameters that it was trained with, from fit.json beside it, are the defaults.
+    Raises InputError where that model is another method's.
     """
     import yaml
 
-    defaults = describe("methods", method)["parameters"]
+    defaults = {**describe("methods", method)["parameters"], **_trained_parameters(method, model)}
     given: dict[str, Any] = {"masks": True} if masks and "masks" in defaults else {}
     for key, text in entries.items():
         try:
@@ -79,6 +84,16 @@ def chosen_parameters(method: str, entries: Mapping[str, str], masks: bool = Fal
         if key in defaults and isinstance(defaults[key], float) and type(given[key]) is int:
             given[key] = float(given[key])
     return merge_parameters(method, defaults, given)
+
+
+def _trained_parameters(method: str, model: Path | None) -> dict[str, Any]:
+    """The parameters that `wbir fit` wrote down beside a model; none where there is no such file."""
+    if model is None or not (model.parent / "fit.json").is_file():
+        return {}
+    kept = json.loads((model.parent / "fit.json").read_text(encoding="utf-8"))
+    if kept["method"] != method:
+        raise InputError(f"a model of {method}", f"one of {kept['method']}", f"give --method {kept['method']}")
+    return kept["parameters"]
 
 
 def register(pair: Pair, request: Request, out: Path) -> list[str]:
