@@ -37,6 +37,8 @@ class HeatmapHead(nn.Module):
     but the convolution before the upsampling and the last. kernel 7 is the text's. width: factor on the channels.
     """
 
+    parts = ("spread", "coarse", "fine")
+
     def __init__(
         self,
         *,

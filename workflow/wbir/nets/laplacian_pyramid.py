@@ -79,6 +79,8 @@ class LaplacianPyramid(nn.Module):
     levels: how many. width: channels. blocks: residual blocks of a level.
     """
 
+    parts = ("levels",)
+
     def __init__(
         self,
         *,

@@ -140,6 +140,8 @@ class SwinTransformer(nn.Module):
     Raises InputError for lists that do not fit.
     """
 
+    parts = ("embedding", "stages")
+
     def __init__(
         self,
         *,

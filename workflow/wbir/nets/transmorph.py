@@ -7,6 +7,7 @@ twice with instance norm and leaky ReLU of slope 0.01.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,6 +41,8 @@ class Trunk(nn.Module):
 
     window: one size for each axis; None is (5, 6, 7), or (8, 8) in 2D. Other keywords as of `SwinTransformer`.
     """
+
+    parts = ("transformer", "blocks")
 
     def __init__(
         self,
@@ -79,6 +82,8 @@ class TransMorph(nn.Module):
     released code's, over 3^dim, lie half a voxel off).
     """
 
+    parts = ("trunk", "convolutions", "blocks", "head")
+
     def __init__(
         self,
         *,
@@ -97,9 +102,9 @@ class TransMorph(nn.Module):
         levels = patch.bit_length() - 1
         widths = [embed_dim, *[embed_dim // 2] * (levels - 1), head_channels]
         self.convolutions, self.blocks = nn.ModuleList(), nn.ModuleList()
-        for inputs, outputs, skip in zip(widths[:-1], [*widths[1:-1], head_channels], widths[1:], strict=True):
-            self.convolutions.append(normed(dim, 2 * channels, skip))
-            self.blocks.append(DecoderBlock(dim, inputs, skip, outputs))
+        for inputs, outputs in itertools.pairwise(widths):
+            self.convolutions.append(normed(dim, 2 * channels, outputs))
+            self.blocks.append(DecoderBlock(dim, inputs, outputs, outputs))
         self.head = field_head(dim, head_channels, std=head_std)
 
     def forward(self, fixed: Tensor, moving: Tensor) -> Maps:

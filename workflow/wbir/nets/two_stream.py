@@ -30,6 +30,8 @@ class TwoStream(nn.Module):
     sequences: how many follow. shared: one stream for both images, as for images of one modality.
     """
 
+    parts = ("fixed_stream", "moving_stream", "encoder", "decoder", "joint", "head")
+
     def __init__(
         self,
         *,

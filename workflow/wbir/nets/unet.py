@@ -28,6 +28,8 @@ class UNet(nn.Module):
     Raises InputError for lists that do not fit each other or a grid too small for instance normalisation.
     """
 
+    parts = ("encoder", "decoder", "extra")
+
     def __init__(
         self,
         *,

@@ -63,6 +63,8 @@ class VelocityTransMorph(nn.Module):
     Other keywords as of `TransMorph`; the patch is 4.
     """
 
+    parts = ("trunk", "steps")
+
     def __init__(
         self,
         *,

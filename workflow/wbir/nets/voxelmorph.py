@@ -30,6 +30,8 @@ class VoxelMorph(nn.Module):
     head_std 0.
     """
 
+    parts = ("unet", "head")
+
     def __init__(
         self,
         *,
