@@ -13,7 +13,7 @@ from wbir.energies.boxes import boxes_of
 from wbir.errors import InputError
 from wbir.geometry.frames import Frame
 from wbir.nets.maps import Maps
-from wbir.training.annotations import Annotation, mask_difference
+from wbir.training.annotations import Annotation, halved, mask_difference
 from wbir.training.pairwise import PairLoss, pair_samples, plain_images
 
 SHAPE = (9, 8)
@@ -111,3 +111,16 @@ def test_a_share_takes_the_first_cases(tmp_path: Path, share: float, count: int)
 def test_unfit_values_are_told(values: tuple) -> None:
     with pytest.raises(InputError):
         Annotation(*values)
+
+
+@pytest.mark.parametrize("kind", ["boxes", "labels"])
+def test_halved_masks_are_means_of_the_full_ones(tmp_path: Path, kind: str) -> None:
+    annotation, cohort = Annotation(kind, 0.0, 1.0), cohort_of(tmp_path, [(1, 4)])
+    full = annotation.images(plain_images, (1, 2), 0)
+    samples = [
+        pair_samples(cohort, images=images, labels=True, exchange=False, memory_mb=10).draw(torch.Generator(), 1)
+        for images in (full, halved(full, 1))
+    ]
+    assert samples[1]["fixed"].shape == (1, 1, 5, 4)
+    whole, half = (annotation.masks(sample, "moving", (1, 2)) for sample in samples)
+    torch.testing.assert_close(half[:, :, :4], torch.nn.functional.avg_pool2d(whole, 2))

@@ -19,6 +19,7 @@ from wbir.energies.boxes import box_masks, boxes_of, misplaced
 from wbir.energies.overlap import one_hot
 from wbir.errors import InputError, require_known
 from wbir.geometry.warping import warp
+from wbir.nets.maps import halve_image
 from wbir.training.pairwise import Images, PairLoss
 from wbir.training.samples import SIDES, Sample
 from wbir.training.seeds import seed_of
@@ -83,8 +84,28 @@ class Annotation:
     def masks(self, sample: Sample, side: str, classes: Sequence[int]) -> Tensor:
         """`(B, classes, *spatial)` in [0, 1]: the organs, or their boxes."""
         if self.kind == "labels":
-            return one_hot(sample[f"{side}_labels"], classes)
+            masks = one_hot(sample[f"{side}_labels"], classes)
+            while masks.shape[2:] != sample[side].shape[2:]:
+                masks = halve_image(masks)
+            return masks
         return box_masks(sample[f"{side}_boxes"][:, 0], sample[side].shape[2:])
+
+
+def halved(images: Images, times: int) -> Images:
+    """Images at half the resolution, `times` times over; boxes in voxels of that grid. For a training that has to be short."""
+
+    def smaller(case: Case) -> Mapping[str, np.ndarray]:
+        found = dict(images(case))
+        for name, array in found.items():
+            for _ in range(times):
+                if name.endswith("_boxes"):  # voxel j covers the voxels 2 j and 2 j + 1
+                    array = (array + 0.5) / 2 - 0.5
+                else:
+                    array = halve_image(torch.from_numpy(np.ascontiguousarray(array))[None, None])[0, 0].numpy()
+            found[name] = array
+        return found
+
+    return smaller
 
 
 def mask_difference(fixed: Tensor, moving: Tensor, displacement: Tensor) -> Tensor:
