@@ -26,7 +26,7 @@ from wbir.training.samples import Sample, ahead
 from wbir.training.seeds import generator_of, seed_everything
 from wbir.training.settings import Settings
 
-CHECKPOINT_SECONDS = 30.0
+CHECKPOINT_SECONDS = 10.0
 CHECKPOINT = "checkpoint.pt"
 log = logging.getLogger("wbir")
 Forward = Callable[..., Any]
@@ -102,12 +102,12 @@ class Run:
         patience = self.settings.patience
         return self.step >= self.settings.iterations or bool(patience and self.stale >= patience)
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **options: Any) -> Any:
         """The network, in bfloat16 where the precision asks for it."""
         precision = self.settings.precision
         half = precision == "bfloat16" or (precision == "mixed" and self.device.type == "cuda")
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half):
-            return self.network(*inputs)
+            return self.network(*inputs, **options)
 
     def steps(self, progress: Progress) -> Iterator[dict[str, float]]:
         """Make the steps that are left, yielding the mean loss terms of each."""
