@@ -57,10 +57,10 @@ def feature_similarity(first: np.ndarray, second: np.ndarray) -> float:
     if factor > 1:
         images = [uniform_filter(image, factor, mode="constant")[::factor, ::factor] for image in images]
     scharr = np.outer([3.0, 10.0, 3.0], [1.0, 0.0, -1.0]) / 16
-    congruency = [phase_congruency(image) for image in images]
-    gradient = [np.hypot(convolve(i, scharr, mode="constant"), convolve(i, scharr.T, mode="constant")) for i in images]
-    weight = np.maximum(*congruency)
-    likeness = _alike(*congruency, T_CONGRUENCY) * _alike(*gradient, T_GRADIENT)
+    pc1, pc2 = (phase_congruency(image) for image in images)
+    g1, g2 = (np.hypot(*(convolve(i, kernel, mode="constant") for kernel in (scharr, scharr.T))) for i in images)
+    weight = np.maximum(pc1, pc2)
+    likeness = _alike(pc1, pc2, T_CONGRUENCY) * _alike(g1, g2, T_GRADIENT)
     total = float(weight.sum())
     return float((likeness * weight).sum() / total) if total > 0 else math.nan
 

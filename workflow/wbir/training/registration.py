@@ -24,6 +24,8 @@ from wbir.training.settings import Settings
 
 # The loss of a sample from the network's output: named terms.
 Terms = Callable[[PairLoss, Sample, Any, Sequence[int]], dict[str, Tensor]]
+# The loss of a sample where the network is to be called in a way of its own, which may change with the step.
+Cost = Callable[[PairLoss, Forward, Sample, int, Sequence[int]], dict[str, Tensor]]
 
 
 def displacement_terms(loss: PairLoss, sample: Sample, maps: Any, classes: Sequence[int]) -> dict[str, Tensor]:
@@ -39,19 +41,21 @@ def fit_pairs(
     seed: int,
     device: str,
     network: Mapping[str, Any],
-    loss: Mapping[str, Any],
+    loss: Mapping[str, Any] | PairLoss,
     training: Mapping[str, Any],
     exchange: bool = False,
     images: Images = plain_images,
     terms: Terms = displacement_terms,
+    cost: Cost | None = None,
     augment: Callable[[Sample], Sample] | None = None,
 ) -> list[Reading]:
     """Train the network `network` (a name of `wbir.nets` and its keywords) on pairs.
 
-    loss, training: the groups of a SPEC (`PairLoss`, `Settings`). exchange: any two training images make a pair.
-    terms: the loss of a sample. augment: changes a sample on the device, by torch's global generator.
+    loss, training: the groups of a SPEC (`PairLoss`, or a loss that extends it; `Settings`). exchange: any two training
+    images make a pair. terms: the loss of a sample, or cost where the network is not simply called with the two images.
+    augment: changes a sample on the device, by torch's global generator.
     """
-    settings, pair_loss = Settings.of(training), PairLoss(**loss)
+    settings, pair_loss = Settings.of(training), loss if isinstance(loss, PairLoss) else PairLoss(**loss)
     architecture = {**network, "dim": _dim(train_cases)}
     seed_everything(seed, "weights")
     model = build(**architecture)
@@ -59,8 +63,10 @@ def fit_pairs(
     options: dict[str, Any] = {"images": images, "missing": pair_loss.missing, "memory_mb": settings.memory_mb}
     samples = pair_samples(train_cases, labels=bool(classes), exchange=exchange, **options)
 
-    def cost(forward: Forward, sample: Sample, step: int) -> dict[str, Tensor]:
+    def cost_of(forward: Forward, sample: Sample, step: int) -> dict[str, Tensor]:
         sample = augment(sample) if augment else sample
+        if cost is not None:
+            return cost(pair_loss, forward, sample, step, classes)
         return terms(pair_loss, sample, forward(sample["fixed"], sample["moving"]), classes)
 
     validate = None
@@ -70,20 +76,33 @@ def fit_pairs(
         validate = validator(
             watched, lambda net, s: net(s["fixed"], s["moving"]).displacement, pair_loss, device, names
         )
-    job = Job(model, architecture, samples.draw, cost, len(samples), validate)
+    job = Job(model, architecture, samples.draw, cost_of, len(samples), validate)
     return train(job, settings, out=out, seed=seed, device=device)
 
 
 def predict_pair(
-    case: Case, *, model: Path, device: str, network: Mapping[str, Any], images: Images = plain_images
+    case: Case,
+    *,
+    model: Path,
+    device: str,
+    network: Mapping[str, Any],
+    images: Images = plain_images,
+    arrays: Callable[[Any], Mapping[str, np.ndarray]] | None = None,
 ) -> Prediction:
-    """The displacement that a trained network gives for a case, with its inverse where the network has one."""
+    """The displacement that a trained network gives for a case, with its inverse where the network has one.
+
+    arrays: what is kept of the network's output for figures.
+    """
     net = trained(model, build, {**network, "dim": case.frame.dim}, device)
     fixed, moving = (as_batch(array, device) for array in images(case).values())
     with torch.no_grad():
         maps = net(fixed, moving)
-    inverse = None if maps.inverse is None else as_array(maps.inverse)
-    return Prediction(displacement=as_array(maps.displacement), inverse=inverse)
+    inverse = getattr(maps, "inverse", None)
+    return Prediction(
+        displacement=as_array(maps.displacement),
+        inverse=None if inverse is None else as_array(inverse),
+        arrays=arrays(maps) if arrays else {},
+    )
 
 
 def as_batch(array: np.ndarray, device: str) -> Tensor:
