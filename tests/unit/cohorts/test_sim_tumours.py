@@ -110,6 +110,16 @@ def test_patients_differ_and_one_more_leaves_the_others_as_they_were(patients: C
     assert not any(np.array_equal(images[0], image) for image in images[1:])
 
 
+def test_those_to_learn_from_are_other_people_and_leave_the_test_as_it_was(patients: Cohort, tmp_path: Path) -> None:
+    both = made("tumour_slices", tmp_path / "both", patients=1, train=2, validation=1, size=72, spacing=3.0)
+    assert [len(part) for part in both.fold()] == [2, 1, 1]
+    for name in ("fixed", "fixed_labels", "fixed_mask", "truth"):
+        files = [c.folder / "patient-01" / f"{name}.nii.gz" for c in (patients, both)]
+        assert files[0].read_bytes() == files[1].read_bytes()
+    images = [case.fixed for case in (*both, *patients.select(case="patient-02"))]
+    assert not any(np.array_equal(a, b) for n, a in enumerate(images) for b in images[:n])
+
+
 def test_a_patient_is_the_same_at_another_spacing(patients: Cohort, tmp_path: Path) -> None:
     finer = made("tumour_slices", tmp_path / "finer", patients=1, size=108, spacing=2.0)
     ours, theirs = (
@@ -122,7 +132,7 @@ def test_a_patient_is_the_same_at_another_spacing(patients: Cohort, tmp_path: Pa
 
 
 def test_unfit_tumour_parameters_are_refused(tmp_path: Path) -> None:
-    faults: list[dict[str, Any]] = [{"patients": 0}, {"pushing": [0.5, 1.5]}, {"radius": [0.0, 5.0]}]
+    faults: list[dict[str, Any]] = [{"patients": 0}, {"train": -1}, {"pushing": [0.5, 1.5]}, {"radius": [0.0, 5.0]}]
     for number, wrong in enumerate(faults):
         with pytest.raises(InputError, match="patients"):
             made("tumour_slices", tmp_path / str(number), **wrong)

@@ -34,7 +34,9 @@ COHORT = {
     "mem_mb": 2000,
     "runtime": 60,
     "parameters": {
-        "patients": 50,
+        "patients": 50,  # of the test
+        "train": 0,  # other patients, for methods that learn
+        "validation": 0,
         "size": 240,  # pixels along each side
         "spacing": 1.0,  # mm
         "height": 20.0,  # MNI mm of the slice: through the bodies of the lateral ventricles
@@ -46,7 +48,7 @@ COHORT = {
         "bias": 0.03,  # standard deviation of the log bias field
         "noise": 0.02,  # Rician, of white matter
     },
-    "tiny": {"patients": 1, "size": 32, "spacing": 7.5},
+    "tiny": {"patients": 1, "train": 1, "size": 32, "spacing": 7.5},
     "dims": 2,
 }
 LABELS = {1: "ventricles"}
@@ -70,16 +72,15 @@ class Patient:
 
 
 def build(
-    folder: Path, *, source: str, data: Path | None, seed: int, patients: int, size: int, spacing: float, height: float,
-    radius: Sequence[float], pushing: Sequence[float], reach: Sequence[float], components: Sequence[Sequence[float]],
-    bias: float, noise: float,
+    folder: Path, *, source: str, data: Path | None, seed: int, patients: int, train: int, validation: int, size: int,
+    spacing: float, height: float, radius: Sequence[float], pushing: Sequence[float], reach: Sequence[float],
+    components: Sequence[Sequence[float]], bias: float, noise: float,
 ) -> None:  # fmt: skip
-    """Write a case `patient-01` and so on for each patient. Raises InputError for unfit parameters."""
-    if patients < 1 or size < 16 or not 0 < min(pushing) <= max(pushing) < 1 or min(*radius, *reach) <= 0:
-        got = f"patients {patients}, size {size}, pushing {pushing}, radius {radius}, reach {reach}"
-        raise InputError(
-            "patients, a size of 16 or more, lengths above 0, pushing in (0, 1)", got, "correct the parameters"
-        )
+    """Write a case `patient-01` and so on for each patient of the test, `train-01` and `validation-01` for the others.
+
+    The test has the same patients whatever stands beside it. Raises InputError for unfit parameters.
+    """
+    check_parameters(patients, train, validation, size, radius, pushing, reach)
     from wbir.anatomy.modalities import MR_SCALE
 
     maps, frame = template_slice(size, spacing, height)
@@ -87,14 +88,15 @@ def build(
     labels = (maps["ventricles"] > 0.5).astype(np.int16)
     card: dict = {"title": COHORT["title"], "reference": COHORT["reference"], "source": source, "seed": seed}
     card["parameters"] = {
-        "patients": patients, "size": size, "spacing": spacing, "height": height, "radius": list(radius),
-        "pushing": list(pushing), "reach": list(reach), "components": [list(c) for c in components], "bias": bias,
-        "noise": noise,
+        "patients": patients, "train": train, "validation": validation, "size": size, "spacing": spacing,
+        "height": height, "radius": list(radius), "pushing": list(pushing), "reach": list(reach),
+        "components": [list(c) for c in components], "bias": bias, "noise": noise,
     }  # fmt: skip
     writer = CohortWriter(folder, card, LABELS)
     writer.card["tumours"] = {}
-    for number in range(1, patients + 1):
-        case_id = f"patient-{number:02d}"
+    counts = {"test": patients, "train": train, "validation": validation}
+    for split, number in ((split, n) for split, count in counts.items() for n in range(1, count + 1)):
+        case_id = f"{'patient' if split == 'test' else split}-{number:02d}"
         warp, seen = healthy(maps, frame, components, named_generator(seed, case_id, "person"))
         tumour = draw_tumour(seen, frame, radius, pushing, reach, named_generator(seed, case_id, "tumour"))
         patient = with_tumour(maps, warp, seen, frame, tumour, named_generator(seed, case_id, "edge"))
@@ -104,10 +106,24 @@ def build(
             Case(
                 case_id, frame, image, moving.astype(np.float32), fixed_labels=patient.ventricles.astype(np.int16),
                 moving_labels=labels, fixed_mask=patient.mask, truth=patient.truth,
-                attributes={"split": "test", "core_radius_mm": f"{tumour.radius:.2f}"},
+                attributes={"split": split, "core_radius_mm": f"{tumour.radius:.2f}"},
             )
         )  # fmt: skip
     writer.close()
+
+
+def check_parameters(
+    patients: int, train: int, validation: int, size: int, radius: Sequence[float], pushing: Sequence[float],
+    reach: Sequence[float],
+) -> None:  # fmt: skip
+    """Raise InputError for parameters that no cohort can be made of."""
+    fit = patients >= 1 and min(train, validation) >= 0 and size >= 16 and min(*radius, *reach) > 0
+    if not fit or not 0 < min(pushing) <= max(pushing) < 1:
+        got = f"patients {patients}, train {train}, validation {validation}, size {size}, "
+        got += f"pushing {pushing}, radius {radius}, reach {reach}"
+        raise InputError(
+            "patients, a size of 16 or more, lengths above 0, pushing in (0, 1)", got, "correct the parameters"
+        )
 
 
 def template_slice(size: int, spacing: float, height: float) -> tuple[dict[str, np.ndarray], Frame]:
