@@ -7,7 +7,7 @@ import itertools
 import torch
 
 from wbir.nets import build
-from wbir.nets.graph import Edge, Graph, trace, without_shortcuts
+from wbir.nets.graph import Edge, Graph, in_words, trace, without_shortcuts
 
 
 def named(graph: Graph) -> set[tuple[str, str]]:
@@ -24,6 +24,7 @@ def test_a_unets_skips_are_found() -> None:
     assert named(graph) == skips | set(itertools.pairwise(chain))
     assert [node.shape for node in graph.nodes][3] == (8, 4, 3)
     assert graph.nodes[1].kind == "convolution"
+    assert graph.nodes[1].inside == "conv 3², leaky ReLU"
 
 
 def test_shared_streams_are_two_calls_of_one_block() -> None:
@@ -54,3 +55,14 @@ def test_velocities_go_from_step_to_step_through_warps() -> None:
 def test_only_warped_shortcuts_are_left_out() -> None:
     edges = [Edge(0, 1, True), Edge(1, 2, True), Edge(0, 2, True), Edge(0, 3), Edge(2, 3), Edge(1, 3, True)]
     assert set(without_shortcuts(edges)) == set(edges) - {Edge(0, 2, True)}
+
+
+def test_blocks_in_words() -> None:
+    net = build("backbone", dim=2, width=0.1)
+    conv = "instance norm, ReLU"
+    assert in_words(net.encoder[0]) == f"conv 3², {conv}, conv 1², {conv}"
+    two = build("two_stream")
+    assert in_words(two.joint) == "3 × (conv 3³, instance norm, leaky ReLU)"
+    assert in_words(two.encoder[0]).startswith("conv 3³ / 2, instance norm")
+    stage = build("transmorph", dim=2, embed_dim=8).trunk.transformer.stages[2]
+    assert in_words(stage) == "4 × Swin block"

@@ -17,16 +17,28 @@ from torch.overrides import TorchFunctionMode
 from wbir.nets.summary import parameter_count
 
 WARPS = ("grid_sample",)
+LAYERS = {
+    "InstanceNorm": "instance norm",
+    "BatchNorm": "batch norm",
+    "LeakyReLU": "leaky ReLU",
+    "ReLU": "ReLU",
+    "SwinBlock": "Swin block",
+    "PreActivated": "residual block",
+}
 
 
 @dataclass(frozen=True)
 class Node:
-    """One call of a block. shape: channels, then the grid. inputs and the output of the network are nodes too."""
+    """One call of a block. shape: channels, then the grid. inside: its layers in words.
+
+    kind: `convolution`, `attention`, a class, or `input` and `output`, which are nodes too.
+    """
 
     name: str
     kind: str
     shape: tuple[int, ...]
     parameters: int = 0
+    inside: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,7 +158,8 @@ def _watch(name: str, block: nn.Module, graph: Graph, ways: _Ways) -> list[Any]:
 
     def after(part: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         outputs = list(_tensors(output))
-        graph.nodes.append(Node(name, _kind(part), _shape(part, outputs[0]), parameter_count(part)))
+        shape = _shape(part, outputs[0])
+        graph.nodes.append(Node(name, _kind(part), shape, parameter_count(part), in_words(part)))
         _connect(graph, entered.pop())
         for tensor in outputs:
             ways.put(tensor, {(len(graph.nodes) - 1, False)})
@@ -171,6 +184,33 @@ def _kind(block: nn.Module) -> str:
     if any(name.startswith("Conv") for name in classes):
         return "convolution"
     return type(block).__name__
+
+
+def in_words(block: nn.Module) -> str:
+    """The layers of a block in the order in which they are made, as `2 × (conv 3³, instance norm, leaky ReLU)`."""
+    words = _words(block)
+    for length in range(1, len(words) // 2 + 1):
+        times = len(words) // length
+        if words == words[:length] * times:
+            unit = ", ".join(words[:length])
+            return f"{times} × ({unit})" if length > 1 else f"{times} × {unit}"
+    return ", ".join(words)
+
+
+def _words(part: nn.Module) -> list[str]:
+    own = _word(part)
+    return [own] if own else [word for child in part.children() for word in _words(child)]
+
+
+def _word(part: nn.Module) -> str:
+    name = type(part).__name__
+    if name.startswith("Conv"):
+        sizes: Any = part.kernel_size
+        power = "²" if len(sizes) == 2 else "³" if len(sizes) == 3 else ""
+        size, stride = int(sizes[0]), int(part.stride[0])  # type: ignore[index,arg-type]
+        kind = "transposed conv" if "Transpose" in name else "conv"
+        return f"{kind} {size}{power}" + (f" / {stride}" if stride > 1 else "")
+    return LAYERS.get(name.removesuffix("1d").removesuffix("2d").removesuffix("3d"), "")
 
 
 def _shape(block: nn.Module, output: Tensor) -> tuple[int, ...]:
