@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from wbir import predicting
 from wbir.cases import Case, CohortWriter, Prediction, Reading
+from wbir.files import read_rows
 from wbir.geometry.frames import Frame
 from wbir.papers import CohortPlan, Measure, Unit
 
@@ -47,9 +49,11 @@ def shift(case: Case) -> Prediction:
     )
 
 
-def run(cohort: Path, out: Path, predict, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def run(  # type: ignore[no-untyped-def]
+    cohort: Path, out: Path, predict, monkeypatch: pytest.MonkeyPatch, unit: Unit = UNIT
+) -> None:
     monkeypatch.setattr(predicting, "_predictor", lambda *arguments: predict)
-    predicting.run_unit(UNIT, cohort, out, device="cpu")
+    predicting.run_unit(unit, cohort, out, device="cpu")
 
 
 def test_a_killed_run_goes_on_with_the_same_bytes(
@@ -105,3 +109,21 @@ def test_a_kill_at_the_very_end_loses_no_gallery(cohort: Path, tmp_path: Path, m
     shutil.rmtree(killed)
     run(cohort, killed, shift, monkeypatch)
     assert (killed / "gallery/a.npz").read_bytes() == (whole / "gallery/a.npz").read_bytes()
+
+
+def test_the_start_of_a_refinement_is_measured_beside_its_end(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refined(case: Case) -> Prediction:
+        found = shift(case)
+        start = np.broadcast_to(np.array([-1.0, 2.0])[:, None, None], found.displacement.shape).astype(np.float32)
+        return Prediction(displacement=found.displacement, arrays={"start": start})
+
+    measures = (Measure("mean_displacement", of, f"{of}_moved") for of in ("forward", "start"))
+    unit = replace(UNIT, measures=tuple(measures))
+    run(cohort, tmp_path / "0", refined, monkeypatch, unit)
+    rows = read_rows(tmp_path / "0/measurements.csv")
+    assert {(r["metric"], float(r["value"])) for r in rows} == {("forward_moved", 0.5), ("start_moved", 2.236067978)}
+    with monkeypatch.context() as patch:
+        run(cohort, tmp_path / "1", shift, patch, unit)
+    assert all("start" in r["status"] for r in read_rows(tmp_path / "1/measurements.csv"))

@@ -288,7 +288,7 @@ def _direction(check: Mapping[str, Any]) -> str:
     from wbir.measures.base import discover
 
     name = check["metric"]
-    known = discover().get(name) or discover().get(name.removeprefix("inverse_"))
+    known = discover().get(name) or discover().get(name.removeprefix("inverse_").removeprefix("start_"))
     if known is None or known.direction == "none":
         raise InputError(
             f"`direction: higher` or `lower` for an order of {name}", "none", "the metric declares no direction"

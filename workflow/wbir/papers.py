@@ -248,10 +248,10 @@ def dataset_of(builder: str) -> str:
 
 
 def parse_measure(entry: str | Mapping[str, Any]) -> Measure:
-    """`dice`, or `{metric: dice, of: inverse, as: inverse_dice}`."""
+    """`dice`, or `{metric: dice, of: inverse, as: inverse_dice}`, or `of: start`, which a refinement began from."""
     full = {"metric": entry} if isinstance(entry, str) else entry
     of = full.get("of", "forward")
-    default = full["metric"] if of == "forward" else f"inverse_{full['metric']}"
+    default = full["metric"] if of == "forward" else f"{of}_{full['metric']}"
     return Measure(full["metric"], of, full.get("as", default))
 
 

@@ -7,7 +7,14 @@ import math
 import numpy as np
 import pytest
 
-from wbir.measures.landmarks import corner_displacement, corner_displacement_mm, end_point_error, tre
+from wbir.measures.landmarks import (
+    corner_displacement,
+    corner_displacement_mm,
+    end_point_error,
+    keypoint_error,
+    points_within,
+    tre,
+)
 
 SPACING = (2.0, 1.0, 3.0)
 
@@ -43,6 +50,17 @@ def test_tre_reads_the_displacement_between_voxels(evaluate) -> None:
 def test_tre_without_a_point_is_not_a_number(evaluate) -> None:
     none = np.zeros((0, 2))
     assert math.isnan(tre(evaluate((3, 3), fixed_points=none, moving_points=none)))
+
+
+def test_keypoint_errors_count_voxels_and_accumulate(evaluate) -> None:
+    points = np.array([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]])
+    moved = points + np.array([[3.0, 0.0, 4.0], [0.0, 0.25, 0.0]])
+    e = evaluate((5, 5, 5), SPACING, fixed_points=points, moving_points=moved)
+    assert keypoint_error(e) == pytest.approx((5 + 0.25) / 2)
+    within = points_within(e)
+    assert [within[t] for t in ("0", "0.25", "4.75", "5", "10")] == [0, 50, 50, 100, 100]
+    none = evaluate((3, 3), fixed_points=np.zeros((0, 2)), moving_points=np.zeros((0, 2)))
+    assert math.isnan(keypoint_error(none)) and math.isnan(points_within(none)["1"])
 
 
 def test_end_point_error_counts_inside_the_mask(evaluate) -> None:

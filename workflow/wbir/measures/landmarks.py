@@ -22,8 +22,28 @@ POINTS = ("fixed_points", "moving_points")
 )
 def tre(evaluation: Evaluation) -> float:
     """Mean distance of the mapped fixed points to the moving points. NaN where there is no point."""
-    fixed, moving = (evaluation.given(name) for name in POINTS)
-    return _mean_length(evaluation, (evaluation.map_points(fixed) - moving).T)
+    return _mean_length(evaluation, _point_errors(evaluation))
+
+
+@metric(unit="voxel", direction="lower", range=LIMITS, needs=POINTS, reference="as tre, WBIR 2022 paper 10, Table 1")
+def keypoint_error(evaluation: Evaluation) -> float:
+    """Mean distance of the mapped fixed points to the moving points in voxels of the case. NaN where there is no point."""
+    lengths = np.linalg.norm(_point_errors(evaluation), axis=0)
+    return float(lengths.mean()) if lengths.size else math.nan
+
+
+@metric(
+    unit="%",
+    direction="higher",
+    range=(0, 100),
+    needs=POINTS,
+    reference="WBIR 2022 paper 10, Fig. 2: cumulative keypoint error",
+)
+def points_within(evaluation: Evaluation) -> dict[str, float]:
+    """Percent of the points with a `keypoint_error` of at most t voxels; the labels are t: 0 to 10 by quarters."""
+    lengths = np.linalg.norm(_point_errors(evaluation), axis=0)
+    limits = np.arange(0, 10.25, 0.25)
+    return {f"{t:g}": 100.0 * float(np.mean(lengths <= t)) if lengths.size else math.nan for t in limits}
 
 
 @metric(
@@ -63,6 +83,12 @@ def corner_displacement(evaluation: Evaluation) -> float:
 def corner_displacement_mm(evaluation: Evaluation) -> float:
     """As `corner_displacement`, in millimetres."""
     return _mean_length(evaluation, _corner_errors(evaluation))
+
+
+def _point_errors(evaluation: Evaluation) -> np.ndarray:
+    """Where the fixed points go, less the moving points: `(dim, N)` voxels."""
+    fixed, moving = (evaluation.given(name) for name in POINTS)
+    return (evaluation.map_points(fixed) - moving).T
 
 
 def _corner_errors(evaluation: Evaluation) -> np.ndarray:
