@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from wbir.measures.base import Evaluation, map_by, metric
+from wbir.measures.overlap import with_mean
 
 LIMITS = (0, math.inf)
 POINTS = ("fixed_points", "moving_points")
@@ -40,10 +41,10 @@ def keypoint_error(evaluation: Evaluation) -> float:
     reference="WBIR 2022 paper 10, Fig. 2: cumulative keypoint error",
 )
 def points_within(evaluation: Evaluation) -> dict[str, float]:
-    """Percent of the points with a `keypoint_error` of at most t voxels; the labels are t: 0 to 10 by quarters."""
+    """Percent of the points whose error is at most t voxels, for each label t: 0 to 10 by quarters; "" is their mean."""
     lengths = np.linalg.norm(_point_errors(evaluation), axis=0)
     limits = np.arange(0, 10.25, 0.25)
-    return {f"{t:g}": 100.0 * float(np.mean(lengths <= t)) if lengths.size else math.nan for t in limits}
+    return with_mean({f"{t:g}": 100.0 * float(np.mean(lengths <= t)) if lengths.size else math.nan for t in limits})
 
 
 @metric(
