@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -133,6 +133,7 @@ class SubjectMaker:
     bias: float
     noise: float
     seed: int
+    LABEL_MAPS: ClassVar[Sequence[str]] = ("white", "grey", "left", "right")  # of `maps`: what the labels are made from
 
     def make(self, name: str, age: float) -> Subject:
         """The subject `name` at `age` (years): the same name and seed give the same person, whatever the age."""
@@ -149,17 +150,19 @@ class SubjectMaker:
         from wbir.anatomy.modalities import magnetic_resonance
 
         ideal = see_through(self.maps["ideal"], forth)
-        seen = {
-            name: see_through(self.maps[name], forth, order=1) for name in ("brain", "white", "grey", "left", "right")
-        }
+        seen = {name: see_through(self.maps[name], forth, order=1) for name in ("brain", *self.LABEL_MAPS)}
         brain = seen["brain"] > 0.5
         image = (
             np.clip(magnetic_resonance(ideal, self.frame, generator, bias=self.bias, noise=self.noise), 0.0, 1.0)
             * brain
         )
-        others = [1.0 - seen["white"] - seen["grey"], seen["white"], seen["grey"] - seen["left"] - seen["right"]]
-        labels = np.argmax([*others, seen["left"], seen["right"]], axis=0) * brain
+        labels = np.argmax(self._fractions(seen), axis=0) * brain
         return image.astype(np.float32), labels.astype(np.int16)
+
+    def _fractions(self, seen: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """The fractions of what has no label and of the labels in order: the largest names a voxel."""
+        others = [1.0 - seen["white"] - seen["grey"], seen["white"], seen["grey"] - seen["left"] - seen["right"]]
+        return [*others, seen["left"], seen["right"]]
 
 
 def template_maps(frame: Frame) -> dict[str, np.ndarray]:
