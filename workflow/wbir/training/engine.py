@@ -129,9 +129,12 @@ class Run:
                     _, sample = next(samples)
                 cases += sample.get("cases", [])
                 terms = self.job.loss(self.forward, sample, self.step)
-                torch.stack([term / passes for term in terms.values()]).sum().backward()
                 for name, term in terms.items():
                     sums[name] = sums.get(name, 0.0) + float(term.detach()) / len(share)
+                if not all(map(math.isfinite, sums.values())):
+                    self.spoil()
+                    break
+                torch.stack([term / passes for term in terms.values()]).sum().backward()
             add_gradients(self.parameters)
             self.check_finite(sums, cases)
             for group in self.optimiser.param_groups:
@@ -139,6 +142,11 @@ class Run:
             self.optimiser.step()
             self.step += 1
             yield sums
+
+    def spoil(self) -> None:
+        """Gradients of NaN, which all processes will see, in place of a backward pass from NaN, which may read past an image."""
+        for parameter in self.parameters:
+            parameter.grad = torch.full_like(parameter, math.nan)
 
     def check_finite(self, sums: Mapping[str, float], cases: list[str]) -> None:
         """Raise InputError where a loss or a gradient is NaN or infinite; the state before this step is kept."""

@@ -53,8 +53,25 @@ def load_model(path: Path, network: nn.Module, architecture: Architecture, devic
     if not {"architecture", "weights"} <= set(state):
         raise InputError(f"architecture and weights in {path}", f"{sorted(state)}", "give a model of `wbir fit`")
     check_same(dict(state["architecture"]), dict(architecture), f"a model of the architecture asked for in {path}")
-    network.load_state_dict(state["weights"])
+    _fill(network, state["weights"], path)
     return network.to(device).eval().requires_grad_(False)
+
+
+def _fill(network: nn.Module, weights: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Load weights. Raises InputError where they are not those of the network, or not finite; it names the first of them."""
+    wanted = network.state_dict()
+    unlike = [name for name in sorted({*weights, *wanted}) if _shape(weights.get(name)) != _shape(wanted.get(name))]
+    if unlike:
+        got = f"{unlike[0]} of shape {_shape(weights.get(unlike[0]))} for {_shape(wanted.get(unlike[0]))}"
+        raise InputError(f"the weights of its architecture in {path}", got, "train again: the file is damaged")
+    broken = [name for name, value in weights.items() if not bool(torch.isfinite(value).all())]
+    if broken:
+        raise InputError(f"finite weights in {path}", f"NaN or infinity in {broken[0]}", "train again")
+    network.load_state_dict(weights)
+
+
+def _shape(value: torch.Tensor | None) -> tuple[int, ...] | None:
+    return None if value is None else tuple(value.shape)
 
 
 @functools.lru_cache(maxsize=2)
@@ -77,11 +94,20 @@ def trained(path: Path, build: Build, architecture: Architecture, device: str = 
 
 
 def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], what: str) -> None:
-    """Raise InputError that names the first keys in which two plain dictionaries differ."""
+    """Raise InputError that names the first keys in which two plain dictionaries differ, groups within them key by key."""
+    found, wanted = _flat(found), _flat(wanted)
     different = [key for key in sorted({*found, *wanted}) if found.get(key) != wanted.get(key)]
     if different:
         got = ", ".join(f"{key} {found.get(key)!r} for {wanted.get(key)!r}" for key in different[:3])
         raise InputError(what, f"another: {got}", "train again with these parameters, or give the model's own")
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dictionaries as one, with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
 
 
 def weights_of(network: nn.Module) -> dict[str, torch.Tensor]:

@@ -88,9 +88,16 @@ def plain_images(case: Case) -> Mapping[str, np.ndarray]:
 
 
 def windowed(intensity: Sequence[float] | None) -> Images:
-    """Images scaled so that the first value becomes 0 and the second 1, clipped; as they are for None."""
+    """Images scaled so that the first value becomes 0 and the second 1, clipped; as they are for None.
+
+    Raises InputError where the second is not above the first.
+    """
     if intensity is None:
         return plain_images
+    if len(intensity) != 2 or not intensity[0] < intensity[1]:
+        raise InputError(
+            "an intensity window [low, high], low below high", f"{list(intensity)}", "correct it, or give none"
+        )
     low, high = intensity
 
     def images(case: Case) -> Mapping[str, np.ndarray]:

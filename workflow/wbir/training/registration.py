@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from wbir.cases import Case, Cohort, Prediction, Reading
+from wbir.errors import InputError
 from wbir.nets import build
 from wbir.training.engine import Forward, Job, train
 from wbir.training.models import trained
@@ -116,4 +117,6 @@ def as_array(field: Tensor) -> np.ndarray:
 
 
 def _dim(cohort: Cohort) -> int:
+    if not len(cohort):
+        raise InputError(f"training cases in {cohort.folder.name}", "none", "check its train split")
     return cohort.case(cohort.rows[0]["case"]).frame.dim

@@ -27,7 +27,7 @@ class Samples:
     prepare: what a case gives: tensors `(C, *spatial)` or of any shape, on the CPU. exchange: any two images make a
     pair (subjects against each other), not only the two of a case: then the names that start with `fixed` or `moving`
     are those of the two images, and both must be there. memory_mb: prepared cases kept; others are read again.
-    Raises InputError for no case, and for a lone case that has nothing to be exchanged with.
+    The images of a lone case are exchanged with each other. Raises InputError for no case.
     """
 
     def __init__(self, cohort: Cohort, prepare: Prepare, *, exchange: bool = False, memory_mb: int = 4000) -> None:
