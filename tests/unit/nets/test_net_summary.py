@@ -26,7 +26,7 @@ def test_leaves_and_blocks_of_a_unet() -> None:
 def test_a_shared_module_is_listed_once_a_call_and_counted_once() -> None:
     net = build("two_stream", dim=2, features=2, encoder=(2, 2, 2), decoder=(2, 2, 2, 2))
     found = layers(net, torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 32, 32), depth=1)
-    assert [layer.name for layer in found] == ["fixed_stream", "fixed_stream", "joint", "head"]
+    assert [layer.name for layer in found] == ["stream", "stream", "joint", "head"]
     assert parameter_count(net) == sum(p.numel() for p in net.parameters())
 
 

@@ -14,7 +14,7 @@ from wbir.nets import build
 def test_the_maps_that_the_paper_states() -> None:
     net = build("two_stream")
     seen: dict[str, tuple[int, ...]] = {}
-    watched = {"stream": net.fixed_stream, "encoder": net.encoder[0], "decoder": net.decoder[3], "joint": net.joint}
+    watched = {"stream": net.stream, "encoder": net.encoder[0], "decoder": net.decoder[3], "joint": net.joint}
     for name, module in watched.items():
         module.register_forward_hook(lambda _, x, y, name=name: seen.update({name: (x[0].shape[1], *y.shape[1:])}))
     u = net(torch.rand(1, 1, 32, 16, 48), torch.rand(1, 1, 32, 16, 48)).displacement
@@ -29,7 +29,7 @@ def test_the_maps_that_the_paper_states() -> None:
 def test_streams_share_their_weights_or_do_not() -> None:
     one, two = build("two_stream", dim=2), build("two_stream", dim=2, shared=False)
     extra = sum(p.numel() for p in two.parameters()) - sum(p.numel() for p in one.parameters())
-    assert extra == sum(p.numel() for p in one.fixed_stream.parameters()) == 9 * 16 + 16 + 9 * 256 + 16
+    assert extra == sum(p.numel() for p in one.stream.parameters()) == 9 * 16 + 16 + 9 * 256 + 16
 
 
 @pytest.mark.parametrize("shape", [(33, 50), (17, 24, 19)])

@@ -60,15 +60,15 @@ class Graph:
 
 
 def blocks_of(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """The blocks of a network by name: each of its `parts`, of a list or sequence its members, of a part with parts those.
+    """The blocks of a network by name: each of its `parts`, of a list of blocks its members, of a part with parts those.
 
     A module without `parts` is one block.
     """
     for part in getattr(module, "parts", ()):
         child, path = getattr(module, part), f"{name}{part}"
-        if isinstance(child, (nn.ModuleList, nn.Sequential)):
-            members = [(f"{path}.{key}", member) for key, member in child.named_children()]
-        else:
+        members = [(f"{path}.{key}", member) for key, member in child.named_children()]
+        composed = isinstance(child, nn.Sequential) and any(True for _, m in members for _ in m.children())
+        if not (composed or isinstance(child, nn.ModuleList)):
             members = [(path, child)]
         for key, member in members:
             inner = list(blocks_of(member, f"{key}."))
@@ -98,12 +98,15 @@ def trace(module: nn.Module, inputs: Sequence[Tensor], names: Sequence[str], ext
     tensor = output if isinstance(output, Tensor) else output[0]
     graph.nodes.append(Node("output", "output", tuple(tensor.shape[1:])))
     _connect(graph, ways.of([tensor]))
-    graph.edges = without_shortcuts(graph.edges)
+    graph.edges = without_shortcuts(graph.edges, keep=len(inputs))
     return graph
 
 
-def without_shortcuts(edges: Iterable[Edge]) -> list[Edge]:
-    """The edges without warps that only sum up: `a -> c` where warps lead from a to c by other nodes."""
+def without_shortcuts(edges: Iterable[Edge], keep: int = 0) -> list[Edge]:
+    """The edges without warps that only sum up: `a -> c` where warps lead from a to c by other nodes.
+
+    keep: those of the first nodes, the inputs, stay.
+    """
     kept = sorted(set(edges), key=lambda e: (e.end, e.start, e.warped))
     warps = {(e.start, e.end) for e in kept if e.warped}
 
@@ -111,7 +114,7 @@ def without_shortcuts(edges: Iterable[Edge]) -> list[Edge]:
         steps = [e for s, e in warps if s == start and e < end]
         return any((step, end) in warps or led(step, end) for step in steps)
 
-    return [e for e in kept if not (e.warped and led(e.start, e.end))]
+    return [e for e in kept if e.start < keep or not (e.warped and led(e.start, e.end))]
 
 
 class _Ways(TorchFunctionMode):
@@ -187,14 +190,26 @@ def _kind(block: nn.Module) -> str:
 
 
 def in_words(block: nn.Module) -> str:
-    """The layers of a block in the order in which they are made, as `2 × (conv 3³, instance norm, leaky ReLU)`."""
-    words = _words(block)
-    for length in range(1, len(words) // 2 + 1):
-        times = len(words) // length
-        if words == words[:length] * times:
-            unit = ", ".join(words[:length])
-            return f"{times} × ({unit})" if length > 1 else f"{times} × {unit}"
-    return ", ".join(words)
+    """The layers of a block in the order in which they are made, as `2 × (conv 3³, instance norm, leaky ReLU), conv 3³`."""
+    words, told = _words(block), []
+    while words:
+        length, times = max(
+            ((n, _repeats(words, n)) for n in range(1, len(words) + 1)), key=lambda f: (f[1] > 1) * f[0] * f[1]
+        )
+        if times == 1:
+            length = 1
+        unit = ", ".join(words[:length])
+        told.append(unit if times == 1 else f"{times} × ({unit})" if length > 1 else f"{times} × {unit}")
+        words = words[length * times :]
+    return ", ".join(told)
+
+
+def _repeats(words: list[str], length: int) -> int:
+    """How often the first `length` words come one after another."""
+    times = 1
+    while words[length * times : length * (times + 1)] == words[:length]:
+        times += 1
+    return times
 
 
 def _words(part: nn.Module) -> list[str]:

@@ -30,7 +30,7 @@ class TwoStream(nn.Module):
     sequences: how many follow. shared: one stream for both images, as for images of one modality.
     """
 
-    parts = ("fixed_stream", "moving_stream", "encoder", "decoder", "joint", "head")
+    parts = ("stream", "moving_stream", "encoder", "decoder", "joint", "head")
 
     def __init__(
         self,
@@ -51,8 +51,8 @@ class TwoStream(nn.Module):
             got = f"{len(encoder)} encoder and {len(decoder)} decoder blocks"
             raise InputError("one decoder block more than encoder blocks", got, "the streams halve once more")
         self.mode, self.reach = LINEAR[dim], reach
-        self.fixed_stream = stream(dim, channels, features)
-        self.moving_stream = self.fixed_stream if shared else stream(dim, channels, features)
+        self.stream = extractor(dim, channels, features)
+        self.moving_stream = self.stream if shared else extractor(dim, channels, features)
         width, skips = 2 * features, [2 * features, *encoder[:-1]]
         self.encoder, self.decoder = nn.ModuleList(), nn.ModuleList()
         for outputs in encoder:
@@ -66,7 +66,7 @@ class TwoStream(nn.Module):
 
     def forward(self, fixed: Tensor, moving: Tensor) -> Maps:
         shape = fixed.shape[2:]
-        x = joined(self.fixed_stream(fixed), self.moving_stream(moving))
+        x = joined(self.stream(fixed), self.moving_stream(moving))
         kept = []
         for step in self.encoder:
             kept.append(x)
@@ -86,7 +86,7 @@ def sequence(dim: int, inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequ
     return convolution(dim, inputs, outputs, stride=stride, norm="instance", activation="leaky")
 
 
-def stream(dim: int, channels: int, features: int) -> nn.Sequential:
+def extractor(dim: int, channels: int, features: int) -> nn.Sequential:
     """Features of one image at half resolution."""
     return nn.Sequential(sequence(dim, channels, features), sequence(dim, features, features, stride=2))
 
