@@ -75,6 +75,8 @@ def verdicts(results: PaperResults, **check: object) -> list[str]:
         ({"kind": "order", "better": "a", "than": ["c"], "ties": True}, ["holds"]),
         ({"kind": "order", "better": "a", "than": ["c"], "within": 0.01}, ["holds"]),
         ({"kind": "order", "better": "a", "than": ["b"], "within": 0.01}, ["contradicted"]),
+        ({"kind": "order", "better": "a", "than": ["b"], "test": "t"}, ["holds"]),
+        ({"kind": "order", "better": "a", "than": ["b"], "test": "t", "p_below": 1e-4}, ["direction only"]),
         ({"kind": "order", "better": "a", "than": ["nobody"]}, ["not run"]),
         ({"kind": "bound", "method": "a", "above": 0.69}, ["holds"]),
         ({"kind": "bound", "method": "a", "above": 0.75}, ["contradicted"]),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wbir.errors import InputError
+from wbir.errors import InputError, require_known
 from wbir.results import PaperResults
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 VERDICTS = ("contradicted", "not run", "data restricted", "not stated", "direction only", "holds", "reproduced")
 MINIMUM_N = 5  # below this number of cases a one-sided Wilcoxon test cannot reach 5%: at best `direction only`
 SELECTORS = ("experiment", "metric", "method", "label", "case", "where")
+TESTS = {"wilcoxon": "Wilcoxon signed-rank, one-sided", "t": "paired t, two-sided"}  # of an order over cases
 RELATIONS: dict[str, Callable[[float], float]] = {"dice_of_jaccard": lambda j: 2 * j / (1 + j)}
 
 
@@ -170,13 +171,16 @@ def _order(results: PaperResults, check: Mapping[str, Any], speed: bool) -> list
 
 
 def _paired(what: str, gains: np.ndarray, check: Mapping[str, Any]) -> Outcome:
-    """The verdict on paired gains (positive: better)."""
-    from wbir.measures.statistics import paired_wilcoxon
+    """The verdict on paired gains (positive: better). The test is one of TESTS; its p is to lie below `p_below` (0.05)."""
+    from wbir.measures.statistics import paired_t, paired_wilcoxon
 
+    test, limit = check.get("test", "wilcoxon"), float(check.get("p_below", 0.05))
+    require_known({"test": (test, tuple(TESTS))}, "of a check")
     if not len(gains):
         return _not_run(what)
     mean, (low, high) = float(gains.mean()), _interval(gains)
-    p = paired_wilcoxon(gains, np.zeros_like(gains), alternative="greater").p
+    none = np.zeros_like(gains)
+    p = paired_t(gains, none).p if test == "t" else paired_wilcoxon(gains, none, alternative="greater").p
     enough = len(gains) >= MINIMUM_N
     if "within" in check:
         margin = float(check["within"])
@@ -201,8 +205,8 @@ def _paired(what: str, gains: np.ndarray, check: Mapping[str, Any]) -> Outcome:
     if tied:
         verdict = "holds" if enough and low == high == 0 else "direction only"
     else:
-        verdict = "contradicted" if mean <= 0 else "holds" if enough and low > 0 and p < 0.05 else "direction only"
-    return Outcome(f"{what}, mean gain", mean, low, high, len(gains), "Wilcoxon signed-rank, one-sided", p, verdict)
+        verdict = "contradicted" if mean <= 0 else "holds" if enough and low > 0 and p < limit else "direction only"
+    return Outcome(f"{what}, mean gain", mean, low, high, len(gains), TESTS[test], p, verdict)
 
 
 def _unpaired(what: str, first: np.ndarray, second: np.ndarray) -> Outcome:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wbir.cases import Case, Prediction
-from wbir.errors import InputError
+from wbir.errors import InputError, require_known
 from wbir.measures.base import Evaluation
 from wbir.results import PaperResults
 
@@ -34,8 +34,10 @@ class View:
         case: str | None = None,
         where: Mapping[str, str] | None = None,
         method: str | None = None,
+        inverse: str = "",
     ) -> None:
-        """The case named, or the first one with the attributes `where`."""
+        """The case named, or the first one with the attributes `where`. inverse: `negated` takes id - u for the inverse."""
+        require_known({"inverse": (inverse, ("", "negated"))}, "of a figure")
         cohort = results.cohort(experiment).select(**(where or {}))
         if not len(cohort):
             raise InputError(f"a case of {experiment} with {dict(where or {})}", "none", "correct `where`")
@@ -44,6 +46,8 @@ class View:
         known: dict[str, Any] = {
             name: self.arrays.get(name) for name in ("displacement", "inverse", "matrix", "warped")
         }
+        if inverse == "negated" and known["displacement"] is not None:
+            known["inverse"] = -known["displacement"]
         self.forward = Evaluation(self.case, Prediction(**known))
 
     def image(self, what: str) -> np.ndarray:

@@ -20,7 +20,7 @@ KIND = {
     "options": {
         "rows": "a list of entries; a row's keys are merged with a column's",
         "columns": "a list of entries",
-        "entry": "title, experiment, case or where, method; show: fixed|moving|warped|warped_cubic|inverse_warped|"
+        "entry": "title, experiment, case or where, method; inverse: negated (id - u in place of the inverse); show: fixed|moving|warped|warped_cubic|inverse_warped|"
         "difference|true_warped|jacobian|ARRAY "
         "or grid: displacement|inverse|truth|ARRAY (over: identity draws the undeformed grid below); axis, at: the slice",
         "letters": "letter the panels from this one on",
@@ -44,7 +44,7 @@ def draw(
         for j, column in enumerate(columns):
             entry = {**column, **row}
             axes = grid[i, j]
-            chosen = {k: entry[k] for k in ("case", "where", "method") if k in entry}
+            chosen = {k: entry[k] for k in ("case", "where", "method", "inverse") if k in entry}
             key = (entry["experiment"], str(chosen))
             if key not in views:
                 views[key] = View(results, entry["experiment"], **chosen)
