@@ -20,7 +20,8 @@ KIND = {
     "options": {
         "rows": "a list of entries; a row's keys are merged with a column's",
         "columns": "a list of entries",
-        "entry": "title, experiment, case or where, method; inverse: negated (id - u in place of the inverse); show: fixed|moving|warped|warped_cubic|inverse_warped|"
+        "entry": "title, experiment, case or where, method; inverse: negated (id - u in place of the inverse); "
+        "show: fixed|moving|warped|warped_cubic|inverse_warped|"
         "difference|true_warped|jacobian|ARRAY "
         "or grid: displacement|inverse|truth|ARRAY (over: identity draws the undeformed grid below); axis, at: the slice",
         "letters": "letter the panels from this one on",
