@@ -14,6 +14,7 @@ from wbir.measures.deformation import (
     mean_displacement,
     min_jacobian,
     negated_inverse_consistency,
+    sd_jacobian,
     sdlogj,
 )
 
@@ -34,6 +35,7 @@ def test_two_stretches_have_the_spread_of_their_logarithms(evaluate) -> None:
     e = evaluate((10, 6), displacement=u)
     by_numpy = np.gradient(x[:, None] + u[0].astype(np.float64), axis=0)
     assert sdlogj(e) == pytest.approx(np.log(by_numpy).std(), rel=1e-5)
+    assert sd_jacobian(e) == pytest.approx(by_numpy.std(), rel=1e-5)
     assert min_jacobian(e) == pytest.approx(0.5, rel=1e-5)
 
 
@@ -67,6 +69,7 @@ def test_smooth_random_field_equals_the_field_in_numpy(evaluate) -> None:
     determinant = (1 + rows[0][0]) * (1 + rows[1][1]) - rows[0][1] * rows[1][0]
     e = evaluate((16, 16), displacement=u)
     assert min_jacobian(e) == pytest.approx(determinant.min(), abs=1e-5)
+    assert sd_jacobian(e) == pytest.approx(determinant.std(), rel=1e-4)
     assert sdlogj(e) == pytest.approx(np.log(np.maximum(determinant, 1e-6)).std(), rel=1e-4)
 
 

@@ -45,6 +45,17 @@ def sdlogj(evaluation: Evaluation) -> float:
 
 
 @metric(
+    unit="1",
+    direction="lower",
+    range=(0, math.inf),
+    reference="standard deviation of det J over the voxels (WBIR 2022 paper 26, Sect. 4; no form is stated there)",
+)
+def sd_jacobian(evaluation: Evaluation) -> float:
+    """Spread of the local change of volume, folds included; population form."""
+    return float(evaluation.jacobian_determinant.astype(np.float64).std())
+
+
+@metric(
     unit="mm",
     direction="lower",
     range=(0, math.inf),
