@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib
 import pytest
+from matplotlib.figure import Figure
 
 from wbir.errors import InputError
 from wbir.figures import architecture
@@ -63,8 +64,6 @@ def test_no_boxes_overlap_and_skips_pass_over_them() -> None:
     ],
 )
 def test_networks_are_drawn_with_their_numbers(network: dict[str, Any], size: list[int]) -> None:
-    from matplotlib.figure import Figure
-
     figure = Figure()
     head = {"name": "heatmap", "width": 0.5} if network["name"] == "backbone" else None
     architecture.draw(figure, None, network=network, input=size, head=head)  # type: ignore[arg-type]
@@ -76,11 +75,15 @@ def test_networks_are_drawn_with_their_numbers(network: dict[str, Any], size: li
 
 def test_the_network_of_a_method_is_found() -> None:
     inner = {"name": "unet", "dim": 2, "encoder": [4, 4], "decoder": [4, 4], "extra": [4]}
-    units = SimpleNamespace(parameters={"network": {"name": "repeated", "network": inner, "times": 2}})
+    repeated = {"name": "repeated", "network": inner, "times": 2}
+    units = SimpleNamespace(parameters={"network": repeated})
     paper = SimpleNamespace(
         spec={"experiments": {"main": {"methods": ["ours"]}}}, unit=lambda *_: units, seeds=lambda _: [0]
     )
     results: Any = SimpleNamespace(paper=paper)
-    assert architecture._network_of(results, "ours") == inner
+    assert architecture._network_of(results, "ours") == repeated
+    figure = Figure()
+    architecture.draw(figure, results, method="ours", input=[16, 16])  # type: ignore[arg-type]
+    assert figure.axes[0].get_title(loc="left").startswith("unet: ")
     with pytest.raises(InputError, match="a `method` of the paper that has one"):
         architecture._network_of(results, "other")

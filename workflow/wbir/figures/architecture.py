@@ -42,10 +42,13 @@ def draw(
 ) -> None:
     """Build the network, run it on tensors without data, and draw what was seen.
 
+    A network that only applies another (`network` among its keywords) is drawn as that one.
     Raises InputError where neither `network` nor a `method` with one is given, or a name is unknown.
     """
     if network is None:
         network = _network_of(results, method or "")
+    while isinstance(network.get("network"), Mapping):
+        network = network["network"]
     graphs = [(trace_network(network, input), f"input {' × '.join(map(str, input))}")]
     if head is not None:
         graphs.append((trace_head(head, graphs[0][0].nodes[-1].shape[0], input), "for each keypoint"))
@@ -59,13 +62,11 @@ def draw(
 
 
 def _network_of(results: PaperResults, method: str) -> Mapping[str, Any]:
-    """The `network` of a method's parameters. A network that only applies another gives that one."""
+    """The `network` of a method's parameters."""
     paper = results.paper
     for name, experiment in paper.spec["experiments"].items():
         if method in experiment["methods"]:
             found = paper.unit(name, method, paper.seeds(name)[0]).parameters.get("network")
-            while isinstance(found, Mapping) and isinstance(found.get("network"), Mapping):
-                found = found["network"]
             if isinstance(found, Mapping):
                 return found
     raise InputError("`network`, or a `method` of the paper that has one", repr(method), "give one of the two")

@@ -22,6 +22,7 @@ LAYERS = {
     "BatchNorm": "batch norm",
     "LeakyReLU": "leaky ReLU",
     "ReLU": "ReLU",
+    "Linear": "linear",
     "SwinBlock": "Swin block",
     "PreActivated": "residual block",
 }
