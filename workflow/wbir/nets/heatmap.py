@@ -14,6 +14,7 @@ from wbir.errors import InputError
 from wbir.geometry.grids import identity_grid
 from wbir.nets.backbone import scaled
 from wbir.nets.blocks import INSTANCE, LINEAR, TRANSPOSED, check_dim, convolution
+from wbir.nets.maps import lengthened
 
 BEFORE, AFTER = (16, 32, 32), (32, 32, 16)
 
@@ -81,8 +82,10 @@ class HeatmapHead(nn.Module):
 
     def forward(self, features: Tensor, shape: Sequence[int]) -> SparseMaps:
         """Expected displacements in voxels of an image of `shape` (Eq. 2), and the probabilities (Eq. 1)."""
-        probabilities = torch.softmax(self.logits(features), 1)
-        return SparseMaps(probabilities @ self.mesh(shape), probabilities)
+        probabilities = torch.softmax(lengthened(self.logits(features)), 1)
+        # Component by component: a matrix product would be of a shorter type where the network runs in one.
+        means = [(probabilities * component).sum(1) for component in self.mesh(shape).unbind(1)]
+        return SparseMaps(torch.stack(means, 1), probabilities)
 
 
 def displacement_mesh(size: int, reach: float, shape: Sequence[int]) -> Tensor:

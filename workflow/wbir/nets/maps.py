@@ -36,7 +36,12 @@ def field_head(dim: int, channels: int, *, std: float = 1e-5, kernel: int = 3) -
 
 
 def _as_float(head: nn.Module, inputs: Any, output: Tensor) -> Tensor:
-    return output.float() if output.dtype in (torch.bfloat16, torch.float16) else output
+    return lengthened(output)
+
+
+def lengthened(x: Tensor) -> Tensor:
+    """A tensor of a short floating type as float32; others as they are."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
 def double(field: Tensor, shape: Sequence[int]) -> Tensor:

@@ -18,7 +18,7 @@ from wbir.geometry.flows import exponential
 from wbir.geometry.kernels import gaussian_smooth
 from wbir.geometry.warping import warp
 from wbir.nets.blocks import CONVOLUTIONS, TRANSPOSED, check_dim, convolution, crop, halved
-from wbir.nets.maps import double
+from wbir.nets.maps import double, lengthened
 
 
 class Code(NamedTuple):
@@ -125,11 +125,11 @@ class MetamorphicAutoencoder(nn.Module):
     def forward(self, fixed: Tensor, moving: Tensor) -> Metamorphosis:
         shape, appearance = self.encode(fixed)
         velocity = crop(self.velocity(self._drawn(shape)), halved(self.grid))
-        velocity = gaussian_smooth(velocity, self.smoothing) if self.smoothing else velocity
+        velocity = lengthened(gaussian_smooth(velocity, self.smoothing) if self.smoothing else velocity)
         displacement, inverse = (
             double(exponential(v, squarings=self.squarings), self.grid) for v in (velocity, -velocity)
         )
-        increment = crop(self.increment(self._drawn(appearance)), self.grid)
+        increment = lengthened(crop(self.increment(self._drawn(appearance)), self.grid))
         reconstruction = warp(moving + increment, displacement)
         return Metamorphosis(displacement, inverse, velocity, increment, reconstruction, shape, appearance)
 

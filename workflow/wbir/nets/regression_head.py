@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from wbir.errors import InputError
 from wbir.nets.heatmap import SparseMaps
+from wbir.nets.maps import lengthened
 
 
 class RegressionHead(nn.Module):
@@ -38,7 +39,7 @@ class RegressionHead(nn.Module):
         """Displacements in voxels of an image of `shape`. Raises InputError for fewer than two keypoints."""
         if features.ndim != 2 or features.shape[0] < 2:
             raise InputError("features of two or more keypoints (K, C)", f"shape {tuple(features.shape)}", "give more")
-        unit = self.layers(features.T.unsqueeze(0))[0].T
+        unit = lengthened(self.layers(features.T.unsqueeze(0)))[0].T
         return SparseMaps(unit * (self.reach / 2 * torch.tensor([float(n) for n in shape]).to(unit)))
 
 
