@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,24 @@ def defined_functions(path: Path) -> frozenset[str]:
     return frozenset(node.name for node in body if isinstance(node, ast.FunctionDef))
 
 
+def networks_in(value: Any) -> list[Path]:
+    """The files of the networks that parameters name: every group `{"name": …}` in them whose name is a network's."""
+    parts: Iterable[Any] = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    own = (
+        [modules("nets")[value["name"]]] if isinstance(value, Mapping) and value.get("name") in modules("nets") else []
+    )
+    return sorted({*own, *(path for part in parts for path in networks_in(part))})
+
+
 @functools.lru_cache(maxsize=None)
 def _imports(path: Path) -> tuple[Path, ...]:
+    """The files that a file imports, and those of the networks that it builds by a name written there."""
     found: set[Path] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "build":
+            words = [a.value for a in node.args[:1] if isinstance(a, ast.Constant)]
+            found.update(modules("nets")[word] for word in words if word in modules("nets"))
+            continue
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:

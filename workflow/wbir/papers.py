@@ -20,6 +20,7 @@ from wbir.discovery import (
     describe,
     merge_parameters,
     modules,
+    networks_in,
 )
 from wbir.errors import InputError
 
@@ -106,10 +107,10 @@ class Unit:
         return describe("methods", self.use)
 
     def code(self) -> list[Path]:
-        """The files whose change must rerun this unit: its method, its metrics, and all that they import."""
+        """The files whose change must rerun this unit: its method, its networks, its metrics, and all that they import."""
         wanted = {measure.metric for measure in self.measures}
         measures = [path for path in (PACKAGE / "measures").glob("*.py") if wanted & defined_functions(path)]
-        return closure([modules("methods")[self.use], *measures])
+        return closure([modules("methods")[self.use], *networks_in(self.parameters), *measures])
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,10 @@ class Paper:
             raise InputError(
                 f"figure kinds of {self.slug} among {sorted(known)}", f"{unknown}", "add figures/<kind>.py"
             )
-        return closure([known[kind] for kind in sorted(kinds)])
+        drawn = [panel for figure in self.spec.get("figures", {}).values() for panel in figure["panels"]]
+        methods = {panel["method"] for panel in drawn if isinstance(panel.get("method"), str)}
+        named = [describe("methods", self.method(name)["use"])["parameters"] for name in sorted(methods)]
+        return closure([*(known[kind] for kind in sorted(kinds)), *networks_in([drawn, named])])
 
 
 def dataset_of(builder: str) -> str:
