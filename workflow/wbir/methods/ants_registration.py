@@ -16,9 +16,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from wbir.cases import Case, Prediction
 from wbir.errors import require_known
@@ -51,9 +48,6 @@ SPEC = {
 }
 
 METRICS = {"mi": "mattes", "cc": "CC", "meansquares": "meansquares"}
-TRANSFORMS = {"rigid": "Rigid", "affine": "Affine", "syn": "SyNOnly"}
-# ANTs' words; None is the translation between the centres of mass
-STARTS = {"identity": "Identity", "centre_of_mass": None}
 INITIALS = {
     "rigid": ("identity", "centre_of_mass"),
     "affine": ("identity", "centre_of_mass", "rigid"),
@@ -70,84 +64,22 @@ def predict(
 
     Raises InputError for unknown words, and RuntimeError where ANTs fails.
     """
+    from wbir.registration.ants_session import AntsSession, linear_options
+
     known = INITIALS.get(transform, ())
-    words = {"transform": (transform, TRANSFORMS), "initial": (initial, known), "metric": (metric, METRICS)}
+    words = {"transform": (transform, INITIALS), "initial": (initial, known), "metric": (metric, METRICS)}
     require_known(words, f"for transform {transform}")
-    linear = _linear_options(linear_iterations, sampling)
     deformable = {
         "reg_iterations": tuple(iterations), "grad_step": gradient_step, "flow_sigma": update_variance,
         "total_sigma": total_variance, "syn_metric": METRICS[metric],
         "syn_sampling": radius if metric == "cc" else bins,
     }  # fmt: skip
-    mutual = {"aff_metric": "mattes", "aff_sampling": bins}
+    mutual = linear_options(linear_iterations, sampling, bins)
     chosen = {"aff_metric": METRICS[metric], "aff_sampling": radius if metric == "cc" else bins}
     with tempfile.TemporaryDirectory(prefix="ants-") as folder:
-        session = _Session(case, Path(folder), seed, masks)
-        first = STARTS.get(initial)
-        if initial in ("rigid", "affine"):
-            first = session.register(TRANSFORMS[initial], None, {**linear, **mutual})["fwdtransforms"][0]
-        options = deformable if transform == "syn" else {**linear, **chosen}
-        result = session.register(TRANSFORMS[transform], first, options)
+        session = AntsSession(case, Path(folder), seed, masks)
+        first = session.start(initial, mutual)
+        result = session.register(transform, first, deformable if transform == "syn" else {**mutual, **chosen})
         if transform == "syn":
             return session.displacements(result)
-        return session.matrix(result)
-
-
-class _Session:
-    """A pair of ANTs images and the folder that holds ANTs' transforms while they are needed."""
-
-    def __init__(self, case: Case, folder: Path, seed: int, masks: bool) -> None:
-        from wbir.registration.itk_bridge import load_ants, to_ants
-
-        self.ants, self.frame, self.folder = load_ants(), case.frame, folder
-        self.ants.config.set_ants_deterministic(on=False, seed_value=seed % (2**31 - 1) + 1)  # 0 is the clock
-        self.fixed, self.moving = to_ants(case.fixed, case.frame), to_ants(case.moving, case.frame)
-        self.options: dict[str, Any] = {"mask_all_stages": True}
-        pairs = (("mask", case.fixed_mask), ("moving_mask", case.moving_mask)) if masks else ()
-        self.options |= {name: to_ants(mask, case.frame) for name, mask in pairs if mask is not None}
-
-    def register(self, transform: str, initial: str | None, options: dict[str, Any]) -> dict[str, Any]:
-        prefix = str(self.folder / f"{transform}-")
-        return self.ants.registration(
-            self.fixed, self.moving, type_of_transform=transform, initial_transform=initial, outprefix=prefix,
-            **self.options, **options,
-        )  # fmt: skip
-
-    def matrix(self, result: dict[str, Any]) -> Prediction:
-        from wbir.registration.itk_bridge import matrix_of
-
-        affine = self.ants.read_transform(result["fwdtransforms"][0], precision="double")
-        return Prediction(
-            matrix=matrix_of(affine.apply_to_point, self.frame), warped=self._array(result["warpedmovout"])
-        )
-
-    def displacements(self, result: dict[str, Any]) -> Prediction:
-        forward = result["fwdtransforms"]
-        backward = result["invtransforms"]
-        invert = [path.endswith(".mat") for path in backward]
-        return Prediction(
-            displacement=self._composite(self.fixed, self.moving, forward, [False] * len(forward)),
-            inverse=self._composite(self.moving, self.fixed, backward, invert),
-            warped=self._array(result["warpedmovout"]),
-        )
-
-    def _composite(self, fixed: Any, moving: Any, transforms: list[str], invert: list[bool]) -> np.ndarray:
-        from wbir.registration.itk_bridge import displacement_from_ants
-
-        prefix = tempfile.mkdtemp(dir=self.folder) + "/"
-        path = self.ants.apply_transforms(fixed, moving, transforms, whichtoinvert=invert, compose=prefix)
-        return displacement_from_ants(self.ants.image_read(path), self.frame)
-
-    @staticmethod
-    def _array(image: Any) -> np.ndarray:
-        return np.ascontiguousarray(image.numpy(), dtype=np.float32)
-
-
-def _linear_options(iterations: Sequence[int], sampling: float) -> dict[str, Any]:
-    steps = range(len(iterations) - 1, -1, -1)
-    return {
-        "aff_iterations": tuple(iterations),
-        "aff_shrink_factors": tuple(2**step for step in steps),
-        "aff_smoothing_sigmas": tuple(steps),
-        "aff_random_sampling_rate": sampling,
-    }
+        return Prediction(matrix=session.matrix(result), warped=session.warped(result))
