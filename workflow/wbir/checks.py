@@ -99,10 +99,10 @@ def _quantity(results: PaperResults, wanted: Mapping[str, Any], entry: Mapping[s
     return values.dropna()
 
 
-def _interval(values: np.ndarray) -> tuple[float, float]:
+def _interval(values: np.ndarray, statistic: str = "mean") -> tuple[float, float]:
     from wbir.measures.statistics import bootstrap_interval
 
-    interval = bootstrap_interval(values, seed=0)
+    interval = bootstrap_interval(values, statistic=statistic, seed=0)
     return interval.low, interval.high
 
 
@@ -129,7 +129,7 @@ def _printed(results: PaperResults, place: Mapping[str, str]) -> dict[str, str]:
 
 
 def _bound(results: PaperResults, check: Mapping[str, Any], speed: bool) -> list[Outcome]:
-    """Every case (`statistic: each`), or the mean with its interval, above or below a limit."""
+    """Every case (`statistic: each`), or the mean or the median with its interval, above or below a limit."""
     values = _quantity(results, _selection(check), check, speed).to_numpy()
     if not len(values):
         return [_not_run(_name(results, check))]
@@ -140,18 +140,20 @@ def _bound(results: PaperResults, check: Mapping[str, Any], speed: bool) -> list
     def inside(value: float) -> bool:
         return value < limit if upper else value > limit
 
-    if check.get("statistic", "each") == "each":
+    statistic = check.get("statistic", "each")
+    require_known({"statistic": (statistic, ("each", "mean", "median"))}, "of a bound")
+    if statistic == "each":
         worst = float(values.max() if upper else values.min())
         verdict = "holds" if inside(worst) else "contradicted"
         return [
             Outcome(f"{sides}, every case", worst, math.nan, math.nan, len(values), "worst case", math.nan, verdict)
         ]
-    low, high = _interval(values)
+    low, high = _interval(values, statistic)
+    centre = float(values.mean() if statistic == "mean" else np.median(values))
     sure = len(values) >= MINIMUM_N and inside(high if upper else low)
-    verdict = "holds" if sure else "direction only" if inside(float(values.mean())) else "contradicted"
-    return [
-        Outcome(f"{sides}, mean", float(values.mean()), low, high, len(values), "bootstrap interval", math.nan, verdict)
-    ]
+    verdict = "holds" if sure else "direction only" if inside(centre) else "contradicted"
+    what = f"{sides}, {statistic}"
+    return [Outcome(what, centre, low, high, len(values), "bootstrap interval", math.nan, verdict)]
 
 
 def _order(results: PaperResults, check: Mapping[str, Any], speed: bool) -> list[Outcome]:
@@ -171,7 +173,10 @@ def _order(results: PaperResults, check: Mapping[str, Any], speed: bool) -> list
 
 
 def _paired(what: str, gains: np.ndarray, check: Mapping[str, Any]) -> Outcome:
-    """The verdict on paired gains (positive: better). The test is one of TESTS; its p is to lie below `p_below` (0.05)."""
+    """The verdict on paired gains (positive: better). The test is one of TESTS; its p is to lie below `p_below` (0.05).
+
+    `significant: false` is for a paper that finds no significant gain: that holds where p does not lie below.
+    """
     from wbir.measures.statistics import paired_t, paired_wilcoxon
 
     test, limit = check.get("test", "wilcoxon"), float(check.get("p_below", 0.05))
@@ -201,6 +206,9 @@ def _paired(what: str, gains: np.ndarray, check: Mapping[str, Any]) -> Outcome:
             math.nan,
             verdict,
         )
+    if not check.get("significant", True):
+        verdict = "contradicted" if p < limit else "holds" if enough else "direction only"
+        return Outcome(f"{what}, no significant gain", mean, low, high, len(gains), TESTS[test], p, verdict)
     tied = check.get("ties", False) and mean == 0
     if tied:
         verdict = "holds" if enough and low == high == 0 else "direction only"

@@ -58,9 +58,12 @@ def _fit_readings(unit: Unit, results: Path) -> list[dict[str, Any]]:
 
 
 def _cohort_times(paper: Paper, experiment: str, results: Path) -> list[dict[str, Any]]:
-    """How long the making of an experiment's test cases took (a registration before it), as rows of no method."""
+    """How long the making of an experiment's test cases took (a registration before it), as rows of no method.
+
+    Where several cohorts of a chain note a time of one name for a case, it is their sum.
+    """
     plan = paper.cohort(paper.spec["experiments"][experiment]["cohort"])
-    rows = []
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
     for part in plan.chain():
         folder = results / "cohorts" / part.id
         if (folder / "timings.csv").is_file():
@@ -74,8 +77,11 @@ def _cohort_times(paper: Paper, experiment: str, results: Path) -> list[dict[str
                 "label": "",
                 "status": "ok",
             }
-            rows += [named | row for row in found]
-    return rows
+            for row in found:
+                before = float(rows.get((row["case"], row["metric"]), {"value": 0.0})["value"])
+                total = {"value": f"{before + float(row['value']):.6g}"}
+                rows[row["case"], row["metric"]] = named | row | total
+    return list(rows.values())
 
 
 def _write_cases(paper: Paper, results: Path, out: Path) -> None:

@@ -18,6 +18,25 @@ if TYPE_CHECKING:
     import pandas
 
 
+def selection_of(by: str, key: str) -> dict[str, Any]:
+    """The selection of one value of a column of the measurements, or of an attribute of the cases."""
+    return {by: key} if by in ("method", "metric", "label", "case", "experiment") else {"where": {by: key}}
+
+
+def conjoined(*parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Selections laid over each other: what a row and a column of a table select together.
+
+    A later part's keys replace those of an earlier one, but `where`s unite, and of lists of experiments those remain that
+    all of them name.
+    """
+    merged = {key: value for part in parts for key, value in part.items()}
+    merged["where"] = {key: value for part in parts for key, value in part.get("where", {}).items()}
+    lists = [part["experiment"] for part in parts if isinstance(part.get("experiment"), list)]
+    if isinstance(merged.get("experiment"), list):
+        merged["experiment"] = [name for name in merged["experiment"] if all(name in names for names in lists)]
+    return merged
+
+
 class PaperResults:
     """The collected measurements of a paper, joined with the attributes of the cases, and the galleries of its units."""
 
@@ -61,12 +80,13 @@ class PaperResults:
     def select(self, wanted: Mapping[str, Any], *, speed: bool = False) -> pandas.DataFrame:
         """The rows that match a selection (experiment, metric, method, label, case, `where` of attributes).
 
-        A `label` that the selection does not name is the case as a whole (label ""); `label: "*"` is any.
+        A `label` that the selection does not name is the case as a whole (label ""); `label: "*"` is any. A list is any of
+        its items.
         """
         table = self.timings if speed else self.measurements
         conditions = {k: wanted[k] for k in ("experiment", "metric", "method", "case") if wanted.get(k) is not None}
         conditions |= dict(wanted.get("where", {}))
-        label = str(wanted.get("label", ""))
+        label = wanted.get("label", "")
         if label != "*":
             conditions["label"] = label
         for column, value in conditions.items():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wbir.discovery import WORKFLOW
-from wbir.results import PaperResults
+from wbir.results import PaperResults, conjoined, selection_of
 
 if TYPE_CHECKING:
     import pandas
@@ -87,8 +87,7 @@ def build_table(results: PaperResults, table_id: str) -> Table:
     cells = {}
     for row, row_part in rows.items():
         for column, column_part in columns.items():
-            wheres = [part.get("where", {}) for part in (spec["cells"], row_part, column_part)]
-            wanted = {**spec["cells"], **row_part, **column_part, "where": {k: v for w in wheres for k, v in w.items()}}
+            wanted = conjoined(spec["cells"], row_part, column_part)
             cells[row, column] = _cell(results, spec, wanted, row, column)
     return Table(
         title=spec["title"],
@@ -115,12 +114,11 @@ def _items(results: PaperResults, spec: Mapping[str, Any], axis: str) -> dict[st
     if not isinstance(items, Mapping):
         name = results.paper.title if by == "method" else str
         items = {str(item): name(str(item)) for item in items}
-    pinned = by in ("method", "metric", "label", "case", "experiment")
-    return {str(name): {by: str(key)} if pinned else {"where": {by: str(key)}} for key, name in items.items()}
+    return {str(name): selection_of(by, str(key)) for key, name in items.items()}
 
 
 def _cell(results: PaperResults, spec: Mapping[str, Any], wanted: Mapping[str, Any], row: str, column: str) -> Cell:
-    rows = results.select(wanted, speed=spec["cells"].get("speed", False))
+    rows = results.select(wanted, speed=wanted.get("speed", False))
     value, spread = summarise(rows["value"], wanted.get("statistic", "mean"), wanted.get("below"))
     names = [spec[axis].get("printed", {}).get(name, name) for axis, name in (("rows", row), ("columns", column))]
     printed = next((r for r in results.reported if [r["table"], r["row"], r["column"]] == [spec["place"], *names]), {})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wbir.figures._drawing import colour
-from wbir.results import PaperResults
+from wbir.results import PaperResults, conjoined, selection_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import SubFigure
@@ -17,8 +17,8 @@ KIND = {
     "shows": "box plots of a metric over cases, every case as a dot",
     "options": {
         "select": "experiment, metric and what else pins the measurements",
-        "groups": "{by: label|method|attribute, items: {key: name}}: side by side",
-        "boxes": "{by: method|attribute|label, items: {key: name}}: coloured, within a group",
+        "groups": "{by: label|method|attribute, items: {key: name}}, or {by: selection, items: {name: selection}}: side by side",
+        "boxes": "as groups: coloured, within a group",
         "ylabel": "label of the value axis, with its unit",
         "colours": "colours of the boxes, in order (default: the house's)",
     },
@@ -37,14 +37,12 @@ def draw(
 ) -> None:
     """Draw the boxes: median, quartiles, whiskers of 1.5 interquartile ranges."""
     axes = subfigure.subplots()
-    table = results.select({"label": "*", **select})
-    group_items, box_items = dict(groups["items"]), dict(boxes["items"])
+    group_items, box_items = _items(groups), _items(boxes)
     width = min(0.3, 0.8 / len(box_items))
-    for b, (box, name) in enumerate(box_items.items()):
+    for b, (name, box) in enumerate(box_items):
         paint = colours[b] if colours else colour(b)
-        for g, group in enumerate(group_items):
-            rows = table[(table[groups["by"]].astype(str) == str(group)) & (table[boxes["by"]].astype(str) == str(box))]
-            values = rows["value"].dropna().to_numpy()
+        for g, (_, group) in enumerate(group_items):
+            values = results.select(conjoined({"label": "*"}, select, group, box))["value"].dropna().to_numpy()
             if not len(values):
                 continue
             place = g + (b - (len(box_items) - 1) / 2) * width
@@ -53,8 +51,15 @@ def draw(
             drawn["medians"][0].set(color=paint, linewidth=2)
             axes.plot(np.full(len(values), place), values, "o", color=paint, markersize=3)
         axes.plot([], [], "s", color=paint, label=name)
-    axes.set_xticks(range(len(group_items)), list(group_items.values()))
+    axes.set_xticks(range(len(group_items)), [name for name, _ in group_items])
     axes.set_xlim(-0.6, len(group_items) - 0.4)
     axes.set_ylabel(ylabel)
     if len(box_items) > 1:
         axes.legend(loc="best", fontsize=8)
+
+
+def _items(axis: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The shown name of each item, and what it selects."""
+    if axis["by"] == "selection":
+        return list(axis["items"].items())
+    return [(name, selection_of(axis["by"], str(key))) for key, name in axis["items"].items()]
