@@ -35,8 +35,8 @@ class Search:
     radii: Sequence[float] = (16.0, 8.0)
     steps: Sequence[float] = (2.0, 1.0)
     patches: Sequence[int] = (3, 2)
-    smoothness: float = 0.1
-    sharpness: float = 20.0
+    smoothness: float = 0.3
+    sharpness: float = 5.0
     tolerance: float = 2.0
 
     def __post_init__(self) -> None:
@@ -93,25 +93,30 @@ def patch_costs(
     """Mean over a patch of the sum over channels of `(fixed(x + p) - moving(x + p + o + d))^2`: `(K, n, …, n)`.
 
     d runs over multiples of `step` up to `radius`, p over multiples of `step` up to `patch` of them, along each axis.
-    Features are read linearly, the border continued.
+    Features are read linearly, the border continued. The square is multiplied out, so that most of the work is one
+    product of matrices for each point.
     """
     dim, reach = points.shape[1], int(radius / step + 1e-6)
     size, wide = 2 * reach + 1, 2 * (reach + patch) + 1
     inner, outer = _mesh(patch, step, points), _mesh(reach + patch, step, points)
-    chunk = max(1, BLOCK_NUMBERS // (fixed.shape[1] * wide**dim))
+    chunk = max(1, BLOCK_NUMBERS // (max(fixed.shape[1], (2 * patch + 1) ** dim) * wide**dim))
     found = []
     for x, o in zip(points.split(chunk), offsets.split(chunk), strict=True):
-        here = _read(fixed, x, inner).unflatten(2, (2 * patch + 1,) * dim)
-        there = _read(moving, x + o, outer).unflatten(2, (wide,) * dim)
-        cost = there.new_zeros((len(x), *(size,) * dim))
+        here, there = _read(fixed, x, inner), _read(moving, x + o, outer)
+        products = (here.transpose(1, 2) @ there).unflatten(1, (2 * patch + 1,) * dim).unflatten(-1, (wide,) * dim)
+        squares = there.square().sum(1).unflatten(1, (wide,) * dim)
+        cost = here.square().flatten(1).sum(1).view(-1, *(1,) * dim).expand(-1, *(size,) * dim).clone()
         for place in itertools.product(range(2 * patch + 1), repeat=dim):
-            part = there
-            for axis, begin in enumerate(place, start=2):
-                part = part.narrow(axis, begin, size)
-            own = here[(slice(None), slice(None), *place)].view(*here.shape[:2], *(1,) * dim)
-            cost += (part - own).square_().sum(1)
-        found.append(cost / (2 * patch + 1) ** dim)
+            cost += _cut(squares, place, size).sub(_cut(products[(slice(None), *place)], place, size), alpha=2)
+        found.append(cost.clamp_min_(0) / (2 * patch + 1) ** dim)
     return torch.cat(found)
+
+
+def _cut(x: Tensor, begin: Sequence[int], size: int) -> Tensor:
+    """`size` voxels from `begin` on along each axis of `(K, *spatial)`."""
+    for axis, low in enumerate(begin, start=1):
+        x = x.narrow(axis, low, size)
+    return x
 
 
 def _mesh(reach: int, step: float, like: Tensor) -> Tensor:
