@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -291,3 +292,15 @@ def test_an_experiment_counts_as_run_where_it_was_measured(made_up: PaperResults
     assert "needs the data set nirep" not in text and "What did not run" not in text
     assert "1 h 12 min" in text and "c0ffee" in text
     assert "NIREP NA0 <small>public</small>" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_trained_unit_shows_how_it_was_trained(made_up: PaperResults, tmp_path: Path) -> None:
+    shutil.copytree(made_up.results, tmp_path / "results")
+    unit = next(path.parent for path in sorted((tmp_path / "results" / SLUG).rglob("manifest.json")))
+    readings = [{"metric": "trainable_parameters", "value": 901888.0}, {"metric": "training_steps", "value": 4900.0}]
+    fit = {"cases": 24, "readings": readings, "wall_seconds": 1020.0, "peak_memory_mb": 1900.0, "device": "a card"}
+    (unit / "fit.json").write_text(json.dumps(fit))
+    build_site(tmp_path / "results", tmp_path / "out", Choices("demo", {}, {}))
+    text = (tmp_path / "out" / "papers" / f"{SLUG}.html").read_text(encoding="utf-8")
+    assert "Training of the learned methods" in text
+    assert all(part in text for part in ("901,888", "4900", "17 min", "a card"))

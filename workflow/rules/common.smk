@@ -151,6 +151,7 @@ def site_inputs():
     """What the site shows beside the papers' files: units, their galleries and cohorts, and studies that have results."""
     units = [unit for paper in PAPERS.values() for unit in paper.units()]
     parts = [f"{RESULTS}/{unit.id}/{name}" for unit in units for name in ("manifest.json", "gallery")]
+    parts += [f"{RESULTS}/{unit.id}/fit.json" for unit in units if unit.spec["kind"] == "learned"]
     cohorts = sorted({f"{RESULTS}/cohorts/{unit.cohort.id}" for unit in units})
     return [*parts, *cohorts, *sorted(str(path) for path in Path(RESULTS).glob("[!0-9]*/claims*.csv"))]
 

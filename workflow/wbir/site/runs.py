@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from wbir.files import read_rows
@@ -24,8 +25,7 @@ def run_rows(results: PaperResults) -> list[dict[str, Any]]:
     experiments = {name: paper.spec["experiments"][name] for name in experiments_that_ran(results)}
     units = [paper.unit(n, m, s) for n, e in experiments.items() for m in e["methods"] for s in paper.seeds(n)]
     for unit in units:
-        path = results.results / unit.id / "manifest.json"
-        kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        kept, fit = (_read(results.results / unit.id / name) for name in ("manifest.json", "fit.json"))
         rows.append(
             {
                 "experiment": unit.experiment,
@@ -43,6 +43,7 @@ def run_rows(results: PaperResults) -> list[dict[str, Any]]:
                 "libraries": kept.get("libraries", {}) | ({"python": kept["python"]} if "python" in kept else {}),
                 "parameters": {k: json.dumps(v) for k, v in sorted(kept.get("parameters", {}).items())},
                 "failed": kept.get("failed", []),
+                "training": _training(fit),
                 "cohort": unit.cohort.id,
                 "source": kept.get("cohort", {}).get("source", unit.cohort.source),
                 "cohort_seed": unit.cohort.seed,
@@ -52,9 +53,29 @@ def run_rows(results: PaperResults) -> list[dict[str, Any]]:
     return rows
 
 
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _training(fit: Mapping[str, Any]) -> dict[str, Any]:
+    """What a fit tells of itself: cases, steps, trainable parameters, time, memory and device; nothing for no training."""
+    if not fit:
+        return {}
+    readings = {reading["metric"]: reading["value"] for reading in fit.get("readings", [])}
+    return {
+        "cases": fit["cases"],
+        "steps": readings.get("training_steps", math.nan),
+        "parameters": readings.get("trainable_parameters", math.nan),
+        "seconds": float(fit["wall_seconds"]),
+        "memory": readings.get("train_peak_gpu_memory", float(fit["peak_memory_mb"])),
+        "device": fit["device"],
+    }
+
+
 def run_summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """All units together: time, largest memory, devices, commits and library versions."""
     seconds = [r["seconds"] for r in rows if not math.isnan(r["seconds"])]
+    seconds += [r["training"]["seconds"] for r in rows if r["training"]]
     memory = [r["memory"] for r in rows if not math.isnan(r["memory"])]
     libraries: dict[str, set[str]] = {}
     for row in rows:
