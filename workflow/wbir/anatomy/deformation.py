@@ -17,13 +17,16 @@ from wbir.geometry.frames import Frame
 REACH = 160.0  # mm about the world origin that the random fields cover: beyond the head
 
 
-def smooth_field(frame: Frame, sigma: float, generator: np.random.Generator, channels: int = 1) -> np.ndarray:
+def smooth_field(
+    frame: Frame, sigma: float, generator: np.random.Generator, channels: int = 1, reach: float = REACH
+) -> np.ndarray:
     """Gaussian white noise smoothed by a Gaussian of `sigma` mm, scaled to variance 1: `(channels, *shape)` float64.
 
     The noise sits on a lattice of step `sigma` that is fixed in the world, so the same generator gives the same field
-    on a grid of any spacing. (At that step the lattice's aliasing is exp(-2 pi^2), nine orders below the field.)
+    on a grid of any spacing; it covers `reach` mm about the world's origin. (At that step the lattice's aliasing is
+    exp(-2 pi^2), nine orders below the field.)
     """
-    knots = np.arange(-np.ceil(REACH / sigma), np.ceil(REACH / sigma) + 1) * sigma
+    knots = np.arange(-np.ceil(reach / sigma), np.ceil(reach / sigma) + 1) * sigma
     field = generator.standard_normal((channels, *[knots.size] * frame.dim))
     for axis in range(frame.dim):
         weights = np.exp(-0.5 * ((axis_positions(frame, axis)[:, None] - knots) / sigma) ** 2)
