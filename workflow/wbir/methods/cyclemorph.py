@@ -112,4 +112,6 @@ def cycle_terms(
 
 
 def _pair(network: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": "cycle_pair", "network": dict(network)}
+    from wbir.nets import cycle_pair  # imported, so that a change of it reruns what it made
+
+    return {"name": cycle_pair.__name__.rpartition(".")[2], "network": dict(network)}
