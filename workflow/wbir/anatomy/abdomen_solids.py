@@ -14,6 +14,7 @@ import numpy as np
 
 Depth = Callable[[np.ndarray], np.ndarray]
 Box = tuple[np.ndarray, np.ndarray]
+Point = Sequence[float] | np.ndarray  # world mm, and perhaps a radius
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def grown(solid: Solid, margin: float) -> Solid:
     )
 
 
-def ellipsoid(centre: Sequence[float], radii: Sequence[float], axes: np.ndarray | None = None) -> Solid:
+def ellipsoid(centre: Point, radii: Point, axes: np.ndarray | None = None) -> Solid:
     """An ellipsoid; row n of `axes` is the direction of radius n (an orthonormal matrix)."""
     turn = np.eye(3) if axes is None else np.asarray(axes, float)
     middle, size = np.asarray(centre, float), np.asarray(radii, float)
@@ -95,7 +96,7 @@ def ellipsoid(centre: Sequence[float], radii: Sequence[float], axes: np.ndarray 
     return Solid((((middle - half, middle + half), depth),))
 
 
-def tube(knots: Sequence[Sequence[float]], step: float = 8.0) -> Solid:
+def tube(knots: Sequence[Point] | np.ndarray, step: float = 8.0) -> Solid:
     """A round tube about a smooth line through `knots` (x, y, z, radius; mm), made of pieces about `step` mm long."""
     line = smooth_line(np.asarray(knots, float), step)
     return Solid(tuple(_piece(start, end) for start, end in pairwise(line)))
@@ -137,7 +138,7 @@ def smooth_maximum(a: np.ndarray, b: np.ndarray, width: float) -> np.ndarray:
     return -smooth_minimum(-a, -b, width)
 
 
-def axes_of(forward: Sequence[float], side: Sequence[float]) -> np.ndarray:
+def axes_of(forward: Point, side: Point) -> np.ndarray:
     """An orthonormal matrix: rows along `forward`, along `side` as far as it is across, and across both."""
     first = np.asarray(forward, float) / np.linalg.norm(forward)
     second = np.asarray(side, float) - first * (first @ np.asarray(side, float))
@@ -145,19 +146,9 @@ def axes_of(forward: Sequence[float], side: Sequence[float]) -> np.ndarray:
     return np.stack([first, second, np.cross(first, second)])
 
 
-def sized(make: Callable[[float], Solid], target: float, low: float, high: float, step: float | None = None) -> Solid:
-    """The solid of `make(s)`, whose volume grows with s, that has `target` mL: regula falsi between low and high."""
-    first, last = make(low).volume(step) - target, make(high).volume(step) - target
-    if first >= 0 or last <= 0:
-        return make(low if first >= 0 else high)
-    s = high
-    for _ in range(12):
-        s = low - first * (high - low) / (last - first)
-        error = make(s).volume(step) - target
-        if abs(error) < 0.01 * target:
-            break
-        if error < 0:
-            low, first, last = s, error, last / 2
-        else:
-            high, last, first = s, error, first / 2
-    return make(s)
+def size_for(make: Callable[[float], Solid], target: float, power: float, rounds: int = 2) -> float:
+    """The s for which `make(s)` has nearly `target` mL, where the volume grows about as s to the `power`."""
+    s = 1.0
+    for _ in range(rounds):
+        s *= (target / make(s).volume()) ** (1 / power)
+    return float(s)
