@@ -13,7 +13,7 @@ from wbir.energies.boxes import boxes_of
 from wbir.errors import InputError
 from wbir.geometry.frames import Frame
 from wbir.nets.maps import Maps
-from wbir.training.annotations import Annotation, halved, mask_difference
+from wbir.training.annotations import Annotation, halved, mask_difference, once
 from wbir.training.pairwise import PairLoss, pair_samples, plain_images
 
 SHAPE = (9, 8)
@@ -67,7 +67,7 @@ def test_a_scan_that_stands_in_several_cases_has_one_error() -> None:
     labels = {"fixed_labels": scan(1), "moving_labels": scan(1)}
     images = Annotation("boxes", 0.05, 1.0).images(plain_images, (1, 2), 0)
     both = [
-        images(Case(name, frame, image, image, **labels, attributes={"fixed": a, "moving": b}))
+        images(Case(name, frame, image, image, **labels, attributes={"fixed_subject": a, "moving_subject": b}))
         for name, a, b in (("one", "scan-1", "scan-2"), ("two", "scan-3", "scan-1"))
     ]
     np.testing.assert_array_equal(both[0]["fixed_boxes"], both[1]["moving_boxes"])
@@ -85,7 +85,7 @@ def test_the_term_is_the_weighted_squared_difference(tmp_path: Path, kind: str) 
         return
     # the liver's box has 3 x 4 voxels, its label one less, without a voxel in common; the gall bladder has one voxel
     liver = 24 if kind == "boxes" else 22
-    assert float(terms[kind]) == pytest.approx(2.0 * (liver + 2) / (2 * 72))
+    assert float(terms[kind]) == pytest.approx(2.0 * (liver + 2) / 72)
     field[:, 0] = 3.0
     perfect = annotation.terms()(LOSS, sample, Maps(field), (1, 2))
     assert float(perfect[kind]) == pytest.approx(0.0, abs=1e-7)
@@ -105,6 +105,14 @@ def test_a_share_takes_the_first_cases(tmp_path: Path, share: float, count: int)
     cohort = cohort_of(tmp_path, [(1, 4)] * 5)
     kept = Annotation("labels", 0.0, share).annotated(cohort)
     assert [row["case"] for row in kept.rows] == [f"case-{n}" for n in range(count)]
+
+
+def test_every_scan_is_taken_once(tmp_path: Path) -> None:
+    cohort = cohort_of(tmp_path, [(1, 4)] * 4)
+    subjects = [("a", "b"), ("b", "c"), ("c", "d"), ("a", "d")]
+    rows = [r | {"fixed_subject": f, "moving_subject": m} for r, (f, m) in zip(cohort.rows, subjects, strict=True)]
+    assert [row["case"] for row in once(Cohort(cohort.folder, rows)).rows] == ["case-0", "case-2"]
+    assert len(once(cohort)) == 4  # nothing is said of who they are
 
 
 @pytest.mark.parametrize("values", [("box", 0.0, 1.0), ("boxes", 0.5, 1.0), ("boxes", 0.0, 0.0), ("labels", 0.0, 1.5)])

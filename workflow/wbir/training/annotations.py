@@ -42,8 +42,9 @@ class Annotation:
             raise InputError("a share in (0, 1] and an error in [0, 0.5) of annotation", got, "correct them")
 
     def annotated(self, cohort: Cohort) -> Cohort:
-        """The first `share` of the cases, in the cohort's order, at least one."""
-        return Cohort(cohort.folder, list(cohort.rows)[: max(1, round(self.share * len(cohort)))])
+        """The first `share` of the cases in which every scan stands once, in the cohort's order, at least one."""
+        rows = list(once(cohort).rows)
+        return Cohort(cohort.folder, rows[: max(1, round(self.share * len(rows)))])
 
     def images(self, images: Images, classes: Sequence[int], seed: int) -> Images:
         """What `images` gives of a case, with `fixed_boxes` and `moving_boxes` `(classes, dim, 2)` where they are asked for.
@@ -59,7 +60,7 @@ class Annotation:
                 labels = getattr(case, f"{side}_labels")
                 if labels is None:
                     raise InputError(f"{side}_labels in case {case.id}", "none", "give the cohort labels")
-                name = case.attributes.get(side, f"{case.id}/{side}")
+                name = case.attributes.get(f"{side}_subject", f"{case.id}/{side}")
                 boxes = boxes_of(labels.astype(np.int32), classes)
                 for box, label in zip(boxes, classes, strict=True):
                     draw = np.random.default_rng(seed_of(seed, "box", name, label))
@@ -91,6 +92,20 @@ class Annotation:
         return box_masks(sample[f"{side}_boxes"][:, 0], sample[side].shape[2:])
 
 
+def once(cohort: Cohort) -> Cohort:
+    """The cases without those that show a subject of an earlier one (attributes `fixed_subject`, `moving_subject`).
+
+    With `exchange` they still make all pairs of different subjects, and none of a scan with itself.
+    """
+    rows, seen = [], set()
+    for row in cohort.rows:
+        subjects = {row[name] for name in ("fixed_subject", "moving_subject") if row.get(name)}
+        if not subjects & seen:
+            rows.append(row)
+            seen |= subjects
+    return Cohort(cohort.folder, rows)
+
+
 def halved(images: Images, times: int) -> Images:
     """Images at half the resolution, `times` times over; boxes in voxels of that grid. For a training that has to be short."""
 
@@ -109,10 +124,10 @@ def halved(images: Images, times: int) -> Images:
 
 
 def mask_difference(fixed: Tensor, moving: Tensor, displacement: Tensor) -> Tensor:
-    """Mean square of `fixed - warped`, masks `(B, C, *spatial)`, over voxels and over the channels that both images have.
+    """Square of `fixed - warped`, masks `(B, C, *spatial)`: mean over voxels and batch, sum over the channels that both images have.
 
-    Scalar; 0 where they have none in common.
+    Scalar: what an organ counts does not depend on how many others there are. 0 where they have none in common.
     """
     squares = (fixed - warp(moving, displacement, padding="zeros")).square().flatten(2).mean(2)
     known = (fixed.detach().flatten(2).amax(2) > 0) & (moving.detach().flatten(2).amax(2) > 0)
-    return (squares * known).sum() / torch.clamp(known.sum(), min=1)
+    return (squares * known).sum() / len(squares)
