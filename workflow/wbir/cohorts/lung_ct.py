@@ -39,7 +39,7 @@ COHORT = {
     "mem_mb": 4000,
     "runtime": 60,
     "parameters": {
-        "pairs": {"empire": 8, "learn2reg": 12, "copd": 10},  # subjects of each centre; 4dct is another centre
+        "pairs": {"empire": 8, "learn2reg": 12, "copd": 10, "4dct": 0},  # subjects of each centre
         "breathing": "full",  # or tidal
         "phases": 2,  # of a tidal breath: end of expiration and n - 1 moving phases, each a case
         "shape": [192, 192, 208],
@@ -52,7 +52,7 @@ COHORT = {
         "train": 0,  # subjects in these splits, where there are no folds
         "validation": 0,
     },
-    "tiny": {"pairs": {"empire": 1, "copd": 1}, "shape": [24, 24, 26], "spacing": [14.0, 8.0, 10.0], "folds": 2,
+    "tiny": {"pairs": {"empire": 1, "learn2reg": 0, "copd": 1}, "shape": [24, 24, 26], "spacing": [14.0, 8.0, 10.0], "folds": 2,
              "moving_spacing": [14.0, 10.0, 14.0], "landmarks": 20},
     "dims": 3,
 }  # fmt: skip
