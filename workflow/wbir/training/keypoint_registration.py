@@ -15,7 +15,7 @@ from wbir.cases import Case, Cohort, Reading
 from wbir.energies.non_local import expected_features, features_at, graph_diffusion, nearest_neighbours
 from wbir.errors import InputError
 from wbir.geometry.thin_plate import dense_displacement
-from wbir.nets import build
+from wbir.nets import build, keypoint_network
 from wbir.nets.heatmap import SparseMaps, displacement_mesh
 from wbir.registration.case_keypoints import case_keypoints
 from wbir.training.engine import Forward, Job, train
@@ -25,7 +25,7 @@ from wbir.training.samples import Sample, Samples
 from wbir.training.seeds import seed_everything
 from wbir.training.settings import Settings
 
-NAME = "keypoint_network"
+NAME = keypoint_network.__name__.rpartition(".")[2]  # imported, so that a change of it reruns what it made
 
 
 def fit_keypoints(
