@@ -129,4 +129,4 @@ def test_the_start_of_a_refinement_is_measured_beside_its_end(
     }
     with monkeypatch.context() as patch:
         run(cohort, tmp_path / "1", shift, patch, unit)
-    assert all("start" in r["status"] for r in read_rows(tmp_path / "1/measurements.csv"))
+    assert {r["metric"] for r in read_rows(tmp_path / "1/measurements.csv")} == {"forward_moved", "own"}

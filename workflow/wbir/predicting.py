@@ -153,23 +153,20 @@ def _measure(case: Case, prediction: Prediction, measures: Mapping[str, Any]) ->
     from wbir.measures.base import Evaluation
 
     seen = {"forward": Evaluation(case, prediction)}
+    if "start" in prediction.arrays:
+        seen["start"] = Evaluation(case, Prediction(displacement=prediction.arrays["start"]))
     rows: list[Any] = []
     for name, (metric, of) in measures.items():
+        if of == "start" and of not in seen:
+            continue  # a method that refines nothing
         if of not in seen:
-            seen[of] = seen["forward"].inverse() if of == "inverse" else Evaluation(case, _start(prediction))
+            seen[of] = seen["forward"].inverse()
         value = metric(seen[of])
         labelled = value if isinstance(value, Mapping) else {"": value}
         rows += [(name, str(label), float(number), metric.unit) for label, number in labelled.items()]
     times = [(r.metric, r.label, float(r.value), r.unit) for r in prediction.readings if r.speed]
     rows += [(r.metric, r.label, float(r.value), r.unit) for r in prediction.readings if not r.speed]
     return rows, times
-
-
-def _start(prediction: Prediction) -> Prediction:
-    """What a method's refinement began from, its array `start`. Raises InputError where it keeps none."""
-    if "start" not in prediction.arrays:
-        raise InputError("an array `start` for a measure of: start", f"{sorted(prediction.arrays)}", "take of: forward")
-    return Prediction(displacement=prediction.arrays["start"])
 
 
 def _store(target: Path, prediction: Prediction) -> None:
