@@ -32,7 +32,7 @@ def subject(name: str, seed: int = 0, shape: tuple[int, ...] = FRAME.shape) -> S
 
 @pytest.fixture(scope="module")
 def people() -> list[Subject]:
-    return [subject(f"test-{number:02d}") for number in (1, 2, 3, 4)]
+    return [subject(f"test-{number:02d}") for number in (1, 2, 3)]
 
 
 @pytest.fixture(scope="module")

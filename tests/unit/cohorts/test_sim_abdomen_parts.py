@@ -113,7 +113,7 @@ def test_the_summary_counts_measures_and_overlaps() -> None:
     assert summary.dice.shape == (1, 13) and summary.dice[0, 5] == 0.5 and summary.dice[0, 3] == 0
     assert np.isnan(summary.dice[0, 0]) and summary.mean_dice() == pytest.approx(100 * (9 + 0.5) / 12)
     text = table({"a": summary, "b": summary})
-    assert "| liver | 1.6 1.6 1.6 | 1.6 1.6 1.6 |" in text and text.count("\n") == 15
+    assert "| liver | 1.6 (1.6 to 1.6) | 1.6 (1.6 to 1.6) |" in text and text.count("\n") == 15
 
 
 def test_label_maps_are_turned_to_the_right(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def table(sets: Mapping[str, Summary]) -> str:
     """A Markdown table: for each organ and set the median volume with its range, the median place relative to the liver with its
     spread (1.48 times the median distance from the median), and the mean Dice.
     """
-    kinds = ("volume, mL (median, least, most)", "right, front, up of the liver, mm (spread)", "Dice, %")
+    kinds = ("volume, mL (range)", "right, front, up of the liver, mm (spread)", "Dice, %")
     heads = [f"{kind}: {name}" for kind in kinds for name in sets]
     lines = ["| | " + " | ".join(heads) + " |", "|---" * (1 + len(heads)) + "|"]
     for n, name in enumerate(ORGANS.values()):
@@ -95,7 +95,7 @@ def table(sets: Mapping[str, Summary]) -> str:
             for summary in sets.values():
                 if kind.startswith("volume"):
                     v = summary.volumes[:, n]
-                    cells.append(" ".join(_number(x) for x in (np.nanmedian(v), np.nanmin(v), np.nanmax(v))))
+                    cells.append(f"{_number(np.nanmedian(v))} ({_number(np.nanmin(v))} to {_number(np.nanmax(v))})")
                 elif kind.startswith("right"):
                     rows = summary.centres[:, n] - summary.centres[:, 5]
                     middle = np.nanmedian(rows, axis=0)

@@ -82,19 +82,23 @@ class Organs:
         return self.person.volumes[label] / KEPT[label]
 
     def liver(self) -> Solid:
-        """What lies under the domes and above a lower face that is bent at the porta hepatis; its height gives the volume."""
+        """What lies under the domes, above a lower face that is bent at the porta hepatis, and on the left before stomach and gullet.
+
+        The height of the face gives the volume.
+        """
         from scipy.optimize import brentq
 
         box = np.array([-110.0, -90.0, -60.0]), np.array([135.0, 125.0, 175.0 - self.person.breath])
 
         def make(height: float) -> Solid:
             def depth(points: np.ndarray) -> np.ndarray:
-                return smooth_minimum(self.body.cavity(points) - 1.0, self._above_face(points, height), LIVER_EDGE)
+                lobes = smooth_minimum(self._above_face(points, height), _before_fundus(points), LIVER_EDGE)
+                return smooth_minimum(self.body.cavity(points) - 1.0, lobes, LIVER_EDGE)
 
             return Solid(((box, depth),))
 
         target = self._room(6)
-        self.liver_face = float(brentq(lambda h: make(h).volume(7.0) - target, -20.0, 150.0, xtol=0.5))
+        self.liver_face = float(brentq(lambda h: make(h).volume(7.0) - target, -60.0, 150.0, xtol=0.5))
         return make(self.liver_face)
 
     def _above_face(self, points: np.ndarray, height: float) -> np.ndarray:
@@ -350,3 +354,9 @@ class Organs:
             Paint(solid, hu["oesophagus"], label=5),
             Paint(tube([[*k[:3], 2.2] for k in knots[:4]]), -400.0, label=5),
         ]
+
+
+def _before_fundus(points: np.ndarray) -> np.ndarray:
+    """mm before the back of the liver's left lobe, which thins out to the left; the right lobe goes back to the ribs."""
+    behind = np.float32(0.55) * points[0] + np.float32(0.83) * points[1] + np.float32(12.0)
+    return smooth_maximum(behind, points[0] - np.float32(15.0), LIVER_EDGE)
