@@ -20,7 +20,7 @@ from wbir.anatomy.template import axis_positions
 from wbir.geometry.frames import Frame
 
 AIR = -1000.0
-FINE = 4.6  # mm: a voxel longer than that is averaged from an odd number of finer ones
+FINE = 4.6  # mm: a voxel longer than that is averaged from three along that axis
 WARP_STEP = 8.0  # mm of the grid that a person's warp is known on
 WINDOW = 9  # points of it about the middle of a small solid
 REACH = 330.0  # mm about the world's origin that random fields cover
@@ -243,7 +243,7 @@ def _affine(origin: np.ndarray, step: float) -> np.ndarray:
 
 def _odd_factor(spacing: float) -> int:
     """Fine voxels along a voxel: odd, so that one of them lies at its centre."""
-    return 2 * int(np.ceil((spacing / FINE - 1) / 2)) + 1 if spacing > FINE else 1
+    return 3 if spacing > FINE else 1
 
 
 def _finer(frame: Frame, factors: Sequence[int]) -> Frame:
