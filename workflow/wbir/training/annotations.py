@@ -97,7 +97,8 @@ def once(cohort: Cohort) -> Cohort:
 
     With `exchange` they still make all pairs of different subjects, and none of a scan with itself.
     """
-    rows, seen = [], set()
+    rows: list[Mapping[str, str]] = []
+    seen: set[str] = set()
     for row in cohort.rows:
         subjects = {row[name] for name in ("fixed_subject", "moving_subject") if row.get(name)}
         if not subjects & seen:
