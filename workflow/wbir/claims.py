@@ -50,9 +50,10 @@ def _claim_row(
 
 
 def _data(results: PaperResults, claim: Mapping[str, Any]) -> str:
-    """Which data the claim was judged on: the sources of its experiments' cohorts."""
+    """Which data the claim was judged on: the sources of its experiments' cohorts, or of those that they are made from."""
     names = {check["experiment"] for check in claim.get("checks", ()) if "experiment" in check}
-    plans = [results.paper.cohort(results.paper.spec["experiments"][name]["cohort"]) for name in sorted(names)]
+    cohorts = [results.paper.cohort(results.paper.spec["experiments"][name]["cohort"]) for name in sorted(names)]
+    plans = [cohort.chain()[-1] for cohort in cohorts]
     return ", ".join(sorted({f"{plan.builder} ({plan.source})" for plan in plans}))
 
 
