@@ -92,6 +92,7 @@ def fit(
     intensity: Sequence[float] | None, exchange: bool,
 ) -> list[Reading]:  # fmt: skip
     """Train; see `wbir.training.registration.fit_pairs`. Raises InputError where a halved training is to be validated."""
+    from wbir.nets.repeated import architecture
     from wbir.training.annotations import Annotation, halved
     from wbir.training.pairwise import classes_of, windowed
     from wbir.training.registration import fit_pairs
@@ -102,7 +103,7 @@ def fit(
     weight = 0.0 if learnt.kind == "none" else loss["overlap"]
     images = halved(learnt.images(windowed(intensity), classes_of(train, weight), seed), halvings)
     return fit_pairs(
-        learnt.annotated(train), validation, out=out, seed=seed, device=device, network=_network(network, times, gradient),
+        learnt.annotated(train), validation, out=out, seed=seed, device=device, network=architecture(network, times, gradient),
         loss={**loss, "overlap": weight}, training=training, exchange=exchange, images=images, terms=learnt.terms(),
     )  # fmt: skip
 
@@ -113,12 +114,15 @@ def predict(
     halvings: int, intensity: Sequence[float] | None, exchange: bool,
 ) -> Prediction:  # fmt: skip
     """The displacement of a case: that of all applications together."""
+    from wbir.nets.repeated import architecture
     from wbir.training.annotations import halved
     from wbir.training.pairwise import windowed
     from wbir.training.registration import predict_pair
 
     images = halved(windowed(intensity), halvings)
-    found = predict_pair(case, model=model, device=device, network=_network(network, times, gradient), images=images)
+    found = predict_pair(
+        case, model=model, device=device, network=architecture(network, times, gradient), images=images
+    )
     return replace(found, displacement=_doubled(found.displacement, case.frame.shape, halvings))
 
 
@@ -135,7 +139,3 @@ def _doubled(field: Any, shape: Sequence[int], times: int) -> Any:
     for larger in reversed(shapes[:times]):
         field = double(torch.from_numpy(field)[None], larger)[0].numpy()
     return field
-
-
-def _network(network: Mapping[str, Any], times: int, gradient: str) -> dict[str, Any]:
-    return {"name": "repeated", "network": dict(network), "times": times, "gradient": gradient}

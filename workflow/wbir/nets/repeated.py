@@ -39,6 +39,11 @@ class Repeated(nn.Module):
         return Maps(total)
 
 
+def architecture(network: Mapping[str, Any], times: int, gradient: str) -> dict[str, Any]:
+    """The plain values by which `nets.build` makes such a network."""
+    return {"name": "repeated", "network": dict(network), "times": times, "gradient": gradient}
+
+
 def build(network: Mapping[str, Any], dim: int = 3, times: int = 2, gradient: str = "all") -> Repeated:
     """network: a name of this room with its keywords, which returns Maps. Raises InputError for unfit values."""
     require_known({"gradient": (gradient, GRADIENTS)}, "of a repeated network")
