@@ -38,8 +38,9 @@ def distinctiveness(image: Tensor, sigma: float = 1.4) -> Tensor:
 def foerstner_keypoints(image: Tensor, mask: Tensor, number: int, *, sigma: float = 1.4, distance: int = 2) -> Tensor:
     """At most `number` keypoints of `(1, 1, *shape)` inside the bool mask `(*shape)`: `(K, dim)` whole voxel indices.
 
-    A keypoint is the most distinct voxel within `distance` voxels along every axis. Where there are more than `number`
-    they are taken by `spread`, beginning with the most distinct. Sorted by their place in the array.
+    A keypoint is the most distinct voxel within `distance` voxels along every axis. Where there are more than `number`,
+    the most distinct `2 number` are thinned out by `spread`, beginning with the most distinct: strong ones are matched
+    better, spread ones determine the map better. Sorted by their place in the array.
     Raises InputError for a mask of another grid or an empty one.
     """
     dim = check_image(image)
@@ -54,8 +55,8 @@ def foerstner_keypoints(image: Tensor, mask: Tensor, number: int, *, sigma: floa
     highest = POOL[dim](strength[None, None], window, stride=1, padding=distance)[0, 0]
     points = ((strength == highest) & mask).nonzero()
     if len(points) > number:
-        first = int(strength[tuple(points.T)].argmax())
-        points = points[spread(points.to(image.dtype), number, first=first).sort().values]
+        order = strength[tuple(points.T)].argsort(descending=True, stable=True)[: 2 * number]
+        points = points[order[spread(points[order].to(image.dtype), number)].sort().values]
     return points.to(image.dtype)
 
 
