@@ -59,7 +59,7 @@ def preparation(tmp_path, supervision, **changes):
         "keypoints": SMALL,
         "search": SEARCH,
     }
-    return Preparation(supervision, None, **{**parts, **changes}, cache=tmp_path / "cache", device="cpu", errors={})
+    return Preparation(supervision, None, **{**parts, **changes}, cache=tmp_path / "cache", device="cpu")
 
 
 @pytest.mark.parametrize("step", [0, 1])

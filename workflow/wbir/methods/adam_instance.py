@@ -38,7 +38,7 @@ def predict(
     from wbir.registration.adam_refinement import Refinement, refine
     from wbir.registration.feature_search import case_features
 
-    options = {"intensity": intensity, "radius": radius, "dilation": dilation, "masked": masked}
+    options: dict[str, Any] = {"intensity": intensity, "radius": radius, "dilation": dilation, "masked": masked}
     fixed, moving = case_features(case, device, **options)
     start = torch.zeros(1, case.frame.dim, *case.frame.shape, device=fixed.device)
     refined = refine(fixed, moving, start, Refinement.of(adam))[0].float().cpu().numpy()

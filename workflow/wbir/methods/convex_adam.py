@@ -44,7 +44,7 @@ def predict(
     from wbir.registration.adam_refinement import Refinement, refine
     from wbir.registration.feature_search import case_features, search_start
 
-    options = {"intensity": intensity, "radius": radius, "dilation": dilation, "masked": masked}
+    options: dict[str, Any] = {"intensity": intensity, "radius": radius, "dilation": dilation, "masked": masked}
     fixed, moving = case_features(case, device, **options)
     start = search_start(fixed, moving, spacing=spacing, search=search, couplings=couplings, symmetric=symmetric)
     refined = refine(fixed, moving, start, Refinement.of(adam))

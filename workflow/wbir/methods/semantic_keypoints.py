@@ -105,15 +105,15 @@ def predict(
     images = torch.cat([as_batch(array, device) for array in windowed(intensity)(case).values()])
     began = time.perf_counter()
     maps = [semantic.maps_of(labels, organs) for labels in semantic.labels_of(net, images)]
-    features = [part * semantic.rarity(maps[0]) * semantic.SCALE for part in maps]
+    fixed, moving = (part * semantic.rarity(maps[0]) * semantic.SCALE for part in maps)
     if start == "network":
         u = semantic.two_warps(net, maps, keypoints, pooling, spline, seed)
     elif start == "search":
         options: dict[str, Any] = {"spacing": search["spacing"], "search": search["radius"]}
-        u = search_start(*features, couplings=search["couplings"], symmetric=True, **options)
+        u = search_start(fixed, moving, couplings=search["couplings"], symmetric=True, **options)
     else:
         u = torch.zeros(1, case.frame.dim, *case.frame.shape, device=maps[0].device)
-    refined = refine(*features, u, Refinement.of(adam))
+    refined = refine(fixed, moving, u, Refinement.of(adam))
     found = [field[0].float().cpu().numpy() for field in (refined, u)]
     seconds = Reading("registration_seconds", time.perf_counter() - began, "s", speed=True)
     return Prediction(displacement=found[0], readings=[seconds], arrays={"start": found[1]})

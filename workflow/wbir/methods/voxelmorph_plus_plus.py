@@ -84,7 +84,7 @@ def fit(
     from wbir.training.keypoint_samples import Preparation
 
     prepare = Preparation(
-        supervision, intensity, pooling, mind, keypoints, search, cache=out / "keypoints", device=device, errors={}
+        supervision, intensity, pooling, mind, keypoints, search, cache=out / "keypoints", device=device
     )
     groups: dict[str, Any] = {"network": network, "loss": loss, "training": training}
     options: dict[str, Any] = {"prepare": prepare, "per_step": per_step, "augmentation": augmentation}

@@ -7,6 +7,7 @@ All is in voxels of the network's grid, which is that of the image pooled `n` ti
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,7 +45,8 @@ def to_pooled(points: Tensor, times: int) -> Tensor:
     return (points + 0.5) / 2**times - 0.5
 
 
-class Preparation(NamedTuple):
+@dataclass(frozen=True)
+class Preparation:
     """What is prepared of a case, and how; parameters of the method `voxelmorph_plus_plus`.
 
     cache: a folder in which correspondences are kept, so that a run that goes on need not seek them again.
@@ -58,7 +60,9 @@ class Preparation(NamedTuple):
     search: Mapping[str, Any]
     cache: Path
     device: str
-    errors: dict[str, float]  # filled: mean error in mm of each case's correspondences, where its truth is known
+    errors: dict[str, float] = field(
+        default_factory=dict
+    )  # filled: mean error in mm of each case's correspondences, where its truth is known
 
     def __call__(self, case: Case) -> dict[str, Tensor]:
         """`images` (2, *pooled), `points` (K, dim), and `targets` (K, dim) or `minds` (2, C, *pooled)."""
