@@ -9,6 +9,7 @@ import pytest
 from wbir.cases import Cohort
 from wbir.discovery import closure, describe, merge_parameters, modules, networks_in
 from wbir.errors import InputError
+from wbir.nets import names
 from wbir.papers import Paper, load_paper, slugs
 
 
@@ -33,8 +34,9 @@ def test_a_network_named_by_parameters_is_part_of_the_code() -> None:
 def test_every_learned_unit_depends_on_its_network(slug: str) -> None:
     units = [unit for unit in load_paper(slug, "demo").units() if unit.spec["kind"] == "learned"]
     for unit in units:
-        named = networks_in(unit.parameters)
-        assert named and set(named) <= set(unit.code()), unit.id
+        code = set(unit.code())
+        assert set(networks_in(unit.parameters)) <= code, unit.id
+        assert {path.stem for path in code if path.parent.name == "nets"} & set(names()), unit.id
 
 
 def rows(*cases: str) -> list[dict[str, str]]:

@@ -34,13 +34,21 @@ def read_literal(path: Path, name: str) -> dict[str, Any]:
 
 
 def describe(room: str, name: str) -> dict[str, Any]:
-    """The SPEC of a method or the COHORT of a cohort. Raises InputError for an unknown name."""
+    """The SPEC of a method or the COHORT of a cohort. Raises InputError for an unknown name.
+
+    A method's `training` parameters are filled up with the defaults of wbir/training/settings.py.
+    """
     found = modules(room)
     if name not in found:
         raise InputError(
             f"one of the {room}: {', '.join(found)}", repr(name), f"add {room}/{name}.py or correct the name"
         )
-    return read_literal(found[name], {"methods": "SPEC", "cohorts": "COHORT", "figures": "KIND"}[room])
+    literal = read_literal(found[name], {"methods": "SPEC", "cohorts": "COHORT", "figures": "KIND"}[room])
+    parameters = literal.get("parameters", {})
+    if room != "methods" or "training" not in parameters:
+        return literal
+    training = {**read_literal(PACKAGE / "training" / "settings.py", "DEFAULTS"), **parameters["training"]}
+    return {**literal, "parameters": {**parameters, "training": training}}
 
 
 def closure(paths: Iterable[Path]) -> list[Path]:

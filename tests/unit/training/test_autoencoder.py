@@ -11,7 +11,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 from training_blobs import TRAINING, blob_case
 
-from wbir.discovery import merge_parameters
+from wbir.discovery import describe, merge_parameters
 from wbir.errors import InputError
 from wbir.measures.base import Evaluation
 from wbir.measures.squared_difference import squared_difference, squared_difference_deformed
@@ -19,9 +19,11 @@ from wbir.methods import metamorphic_autoencoder as method
 from wbir.nets.metamorphic_autoencoder import Code, Metamorphosis
 from wbir.training.autoencoder import bound_terms, divergence
 
+SPEC = describe("methods", "metamorphic_autoencoder")
+
 PARAMETERS = merge_parameters(
     "test",
-    merge_parameters("tiny", method.SPEC["parameters"], method.SPEC["tiny"]),
+    merge_parameters("tiny", SPEC["parameters"], SPEC["tiny"]),
     {"training": TRAINING | {"iterations": 40, "rate": 5e-3, "accumulate": 1, "validate_every": 20}},
 )
 

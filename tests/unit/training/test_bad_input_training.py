@@ -15,7 +15,7 @@ import torch
 from training_blobs import TRAINING, blob_case
 
 from wbir.cases import Case, Cohort
-from wbir.discovery import merge_parameters
+from wbir.discovery import describe, merge_parameters
 from wbir.errors import InputError
 from wbir.fitting import fit_unit
 from wbir.images import write_image
@@ -24,13 +24,15 @@ from wbir.papers import CohortPlan, Unit
 from wbir.training import engine
 from wbir.training.models import load_state, save_state
 
+SPEC = describe("methods", "voxelmorph")
+
 LABELS = {"overlap": 1.0}
 HUGE = np.float32(1e30)  # finite, but its square is not
 Make = Callable[..., Cohort]
 
 
 def parameters(**changes: Any) -> dict[str, Any]:
-    tiny = merge_parameters("tiny", copy.deepcopy(voxelmorph.SPEC["parameters"]), voxelmorph.SPEC["tiny"])
+    tiny = merge_parameters("tiny", copy.deepcopy(SPEC["parameters"]), SPEC["tiny"])
     base = merge_parameters("test", tiny, {"loss": {"similarity": "mse"}, "training": TRAINING})
     return merge_parameters("test", base, changes)
 

@@ -11,15 +11,17 @@ import pytest
 import torch
 from training_blobs import TRAINING, blob_case
 
-from wbir.discovery import merge_parameters
+from wbir.discovery import describe, merge_parameters
 from wbir.errors import InputError
 from wbir.methods import bounding_box as method
 from wbir.nets import build
 from wbir.training.models import save_model
 
+SPEC = describe("methods", "bounding_box")
+
 
 def parameters(**changes: Any) -> dict[str, Any]:
-    tiny = merge_parameters("tiny", copy.deepcopy(method.SPEC["parameters"]), method.SPEC["tiny"])
+    tiny = merge_parameters("tiny", copy.deepcopy(SPEC["parameters"]), SPEC["tiny"])
     base = merge_parameters("test", tiny, {"training": TRAINING | {"iterations": 3, "validate_every": 0}})
     return merge_parameters("test", base, changes)
 

@@ -59,19 +59,7 @@ SPEC = {
             "overlap": 2.0,  # weight of the squared difference of the organs' masks
             "missing": "error",
         },
-        "training": {
-            "iterations": 7500,
-            "rate": 1e-3,
-            "decay": "constant",
-            "period": 1,
-            "batch": 1,
-            "accumulate": 1,
-            "validate_every": 0,
-            "patience": 0,
-            "keep": "last",
-            "precision": "mixed",
-            "memory_mb": 8000,
-        },
+        "training": {"iterations": 7500, "rate": 1e-3},
         "halvings": 0,  # of the resolution at which the network learns and predicts
         "intensity": [-200.0, 300.0],  # become 0 and 1, clipped; None: as they are
         "exchange": True,  # any two training images make a pair

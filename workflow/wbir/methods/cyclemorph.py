@@ -48,19 +48,7 @@ SPEC = {
             "overlap": 0.0,  # weight of 1 - soft Dice, of G_X
             "missing": "error",
         },
-        "training": {
-            "iterations": 100000,
-            "rate": 2e-4,
-            "decay": "constant",
-            "period": 1,
-            "batch": 1,
-            "accumulate": 1,
-            "validate_every": 0,
-            "patience": 0,
-            "keep": "last",
-            "precision": "mixed",
-            "memory_mb": 16000,
-        },
+        "training": {"iterations": 100000, "rate": 2e-4},
         "exchange": False,  # any two training images make a pair (between subjects)
     },
     "tiny": {

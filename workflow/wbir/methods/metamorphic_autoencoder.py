@@ -40,19 +40,7 @@ SPEC = {
             "noise": 0.05,  # deviation of what the reconstruction leaves, image units
             "smoothness": 0.0,
         },
-        "training": {
-            "iterations": 10000,
-            "rate": 1e-3,
-            "decay": "constant",
-            "period": 1,
-            "batch": 8,
-            "accumulate": 1,
-            "validate_every": 0,
-            "patience": 0,
-            "keep": "last",
-            "precision": "float32",
-            "memory_mb": 8000,
-        },
+        "training": {"iterations": 10000, "rate": 1e-3, "batch": 8, "precision": "float32"},
     },
     "tiny": {
         "network": {"shape_size": 3, "appearance_size": 2, "widths": [4, 8]},

@@ -41,19 +41,7 @@ SPEC = {
             "overlap": 0.0,  # weight of 1 - soft Dice
             "missing": "error",
         },
-        "training": {
-            "iterations": 100000,
-            "rate": 1e-4,
-            "decay": "poly",
-            "period": 1,
-            "batch": 1,
-            "accumulate": 1,
-            "validate_every": 0,
-            "patience": 0,
-            "keep": "last",
-            "precision": "mixed",
-            "memory_mb": 16000,
-        },
+        "training": {"iterations": 100000, "rate": 1e-4, "decay": "poly"},
         "exchange": False,  # any two training images make a pair (between subjects)
     },
     "tiny": {

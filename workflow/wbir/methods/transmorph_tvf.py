@@ -53,19 +53,7 @@ SPEC = {
             "smooth": "end",  # the field that the regulariser looks at: end | last
             "missing": "error",
         },
-        "training": {
-            "iterations": 100000,
-            "rate": 1e-4,
-            "decay": "poly",
-            "period": 1,
-            "batch": 1,
-            "accumulate": 1,
-            "validate_every": 0,
-            "patience": 0,
-            "keep": "last",
-            "precision": "mixed",
-            "memory_mb": 16000,
-        },
+        "training": {"iterations": 100000, "rate": 1e-4, "decay": "poly"},
         "exchange": False,  # any two training images make a pair (between subjects)
         "keep_steps": False,  # keep the maps after each step for figures
     },

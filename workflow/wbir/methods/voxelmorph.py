@@ -46,19 +46,7 @@ SPEC = {
             "overlap": 0.0,  # weight of 1 - soft Dice
             "missing": "error",  # what is done about a case that lacks a label: error | skip
         },
-        "training": {
-            "iterations": 30000,
-            "rate": 1e-4,
-            "decay": "constant",
-            "period": 1,
-            "batch": 1,
-            "accumulate": 1,
-            "validate_every": 0,
-            "patience": 0,
-            "keep": "last",
-            "precision": "mixed",
-            "memory_mb": 8000,
-        },
+        "training": {"iterations": 30000, "rate": 1e-4},
         "intensity": None,  # [low, high]: become 0 and 1, clipped; None: as they are
         "exchange": False,  # any two training images make a pair (between subjects)
         "augmentation": 0.0,  # share by which corners move in a random affine map (wbir.training.augment); 0: none

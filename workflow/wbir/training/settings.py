@@ -12,11 +12,23 @@ PRECISIONS = ("float32", "mixed", "bfloat16")
 DECAYS = ("constant", "poly", "halving")
 KEEPS = ("last", "best")
 POLY_POWER = 0.9
+# What a SPEC's `training` need not say (a literal: it is read without importing this file). iterations and rate it says.
+DEFAULTS = {
+    "decay": "constant",
+    "period": 1,
+    "batch": 1,
+    "accumulate": 1,
+    "validate_every": 0,
+    "patience": 0,
+    "keep": "last",
+    "precision": "mixed",
+    "memory_mb": 16000,
+}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The `training` group of a SPEC, every key of it.
+    """The `training` group of a SPEC with its DEFAULTS filled in.
 
     iterations: optimiser steps. rate: of Adam. decay: constant; poly, `rate (1 - step / iterations)^0.9`; halving, by
     half every `period` steps. batch: samples of one pass through the network. accumulate: passes whose gradients are
