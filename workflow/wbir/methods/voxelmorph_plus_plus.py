@@ -109,7 +109,8 @@ def predict(
     start = predict_keypoints(case, model=model, device=device, spline=spline, **options)
     kept = start[0].float().cpu().numpy()
     middle = time.perf_counter()
-    refined = refine(*case_mind(case, intensity, mind, device), start, Refinement.of(adam))[0].float().cpu().numpy()
+    fixed, moving = case_mind(case, intensity, mind, device)
+    refined = refine(fixed, moving, start, Refinement.of(adam))[0].float().cpu().numpy()
     seconds = {"network_seconds": middle - began, "refinement_seconds": time.perf_counter() - middle}
     readings = [Reading(name, value, "s", speed=True) for name, value in seconds.items()]
     return Prediction(displacement=refined, readings=readings, arrays={"start": kept})
