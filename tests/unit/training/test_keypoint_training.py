@@ -5,17 +5,17 @@ import pytest
 import torch
 
 from wbir.cases import Case, Cohort, CohortWriter
+from wbir.discovery import describe
 from wbir.energies.non_local import features_at
 from wbir.errors import InputError
 from wbir.geometry.frames import Frame
 from wbir.geometry.kernels import gaussian_smooth
-from wbir.methods import voxelmorph_plus_plus
 from wbir.nets.heatmap import SparseMaps
 from wbir.training import keypoint_samples, semantic_registration
 from wbir.training.keypoint_registration import fit_keypoints, keypoint_loss, mind_terms, predict_keypoints
 from wbir.training.keypoint_samples import Changed, Preparation, changed, pooled, random_affine, to_pooled
 
-SPEC = voxelmorph_plus_plus.SPEC["parameters"]
+SPEC = describe("methods", "voxelmorph_plus_plus")["parameters"]
 SMALL = {"number": 60, "sigma": 0.7, "distance": 1}
 SEARCH = {"radii": [3.0], "steps": [1.0], "patches": [1], "smoothness": 0.3, "sharpness": 5.0, "tolerance": 2.0}
 

@@ -39,10 +39,7 @@ SPEC = {
         "spline": {"smoothing": 0.1, "stride": 4},
         "search": {"spacing": 6, "radius": 6, "couplings": [0.003, 0.01, 0.03, 0.1, 0.3, 1.0]},
         "adam": {"iterations": 25, "weight": 0.65, "spacing": 2, "rate": 1.0, "smoothings": 3},
-        "training": {
-            "iterations": 8000, "rate": 1e-3, "decay": "constant", "period": 1, "batch": 1, "accumulate": 1,
-            "validate_every": 0, "patience": 0, "keep": "last", "precision": "mixed", "memory_mb": 16000,
-        },
+        "training": {"iterations": 8000, "rate": 1e-3},
     },
     "tiny": {
         "organs": 2,

@@ -27,7 +27,7 @@ from wbir.training.engine import Forward, Job, train
 from wbir.training.keypoint_registration import mind_terms
 from wbir.training.keypoint_samples import Changed, pooled, to_pooled
 from wbir.training.pairwise import pair_samples, windowed
-from wbir.training.samples import Sample
+from wbir.training.samples import SIDES, Sample
 from wbir.training.seeds import seed_everything
 from wbir.training.settings import Settings
 
@@ -67,8 +67,8 @@ def fit_semantic(
 
     def cost(forward: Forward, sample: Sample, step: int) -> dict[str, Tensor]:
         if step < segmentation_steps:
-            side = ("fixed", "moving")[step % 2]
-            return segmentation_terms(forward(sample[side]), sample[f"{side}_labels"], classes)
+            images, labels = (torch.cat([sample[f"{side}{part}"] for side in SIDES]) for part in ("", "_labels"))
+            return segmentation_terms(forward(images), labels, classes)
         maps = [maps_of(labels, len(classes)) for labels in predicted(sample)]
         if step % 2:
             maps[1] = warp(maps[1], first_warp(model, maps, per_step, pooling, loss))
