@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import SubFigure
 
+WINDOWS = 12  # the bold line is the mean of the last twelfth of the rows, over the rows themselves
 KIND = {
-    "shows": "training loss along the steps, relative to the first recorded one, and validation scores where there are any",
+    "shows": "training loss along the steps relative to the first (bold: its running mean), and validation scores if there are any",
     "options": {
         "experiment": "whose units were trained",
         "methods": "{key: name}: a colour each; seeds or folds are lines of one colour",
@@ -39,7 +40,9 @@ def draw(
     for index, (method, name) in enumerate(methods.items()):
         for number, history in enumerate(histories[method]):
             style: dict[str, Any] = {"color": colour(index), "linewidth": 1.3, "label": "" if number else name}
-            _line(axes[0], history, history["loss"] / history["loss"].iloc[0], style)
+            relative = history["loss"] / history["loss"].iloc[0]
+            _line(axes[0], history, relative, {"color": colour(index), "linewidth": 0.6, "alpha": 0.25})
+            _line(axes[0], history, relative.rolling(max(1, len(history) // WINDOWS), min_periods=1).mean(), style)
             if watched and column in history:
                 _line(axes[1], history, history[column], style | {"marker": ".", "markersize": 4})
     for place, label in zip(axes, ("training loss / first loss", f"validation {validation}"), strict=False):
