@@ -84,14 +84,16 @@ def _methods(results: PaperResults) -> str:
 
 
 def _runs(results: PaperResults) -> str:
-    """How long each unit took in all, measures included, and on what."""
-    units = [json.loads(path.read_text()) for path in sorted(results.folder.glob("*/*/*/manifest.json"))]
+    """How long each unit took in all, training and measures included, and on what."""
+    paths = [*results.folder.glob("*/*/*/manifest.json"), *results.folder.glob("*/*/*/fit.json")]
+    units = [json.loads(path.read_text()) for path in sorted(paths)]
     if not units:
         return ""
     minutes: dict[str, dict[str, float]] = {}
     for unit in units:
         _, experiment, method, _ = unit["unit"].split("/")
-        minutes.setdefault(method, {})[experiment] = unit["wall_seconds"] / 60
+        spent = minutes.setdefault(method, {})
+        spent[experiment] = spent.get(experiment, 0.0) + unit["wall_seconds"] / 60
     experiments = [
         name for name in results.paper.spec["experiments"] if any(name in found for found in minutes.values())
     ]
