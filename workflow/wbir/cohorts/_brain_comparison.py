@@ -1,8 +1,7 @@
 """Simulated brains beside real ones: sizes, and how alike two people are before any registration.
 
-`python -m wbir.cohorts._brain_comparison HIPPOCAMPUS NIREP` prints the table of docs/simulators.md: hippocampi of the Medical
-Segmentation Decathlon (a folder with labels/) and NIREP's skull-stripped brains (na*.nii.gz) beside ten people of
-`population_brains`, seed 0, at SPACING.
+`python -m wbir.cohorts._brain_comparison HIPPOCAMPUS` prints the table of docs/simulators.md: hippocampi of the Medical
+Segmentation Decathlon (a folder with labels/) beside those of ten people of `population_brains`, seed 0, at SPACING.
 """
 
 from __future__ import annotations
@@ -44,19 +43,8 @@ def real_hippocampi(folder: Path) -> list[np.ndarray]:
     return [read_image(path, dtype=np.int16)[0] > 0 for path in paths]
 
 
-def real_brains(folder: Path) -> list[float]:
-    """The volume in mL of each skull-stripped T1. Raises InputError where there are none."""
-    from wbir.images import read_image
-
-    paths = [path for path in sorted(Path(folder).rglob("na*.nii.gz")) if "_seg" not in path.name]
-    if not paths:
-        raise InputError("na*.nii.gz", f"none in {folder}", "name the folder of the data set")
-    images = (read_image(path) for path in paths)
-    return [float((image > 0).sum() * np.prod(frame.spacing)) / 1000 for image, frame in images]
-
-
-def simulated(folder: Path) -> tuple[dict[str, list[np.ndarray]], list[float], float]:
-    """Hippocampi by side, volumes of the brains in mL, and the voxel in mL, of people made in `folder`."""
+def simulated(folder: Path) -> tuple[dict[str, list[np.ndarray]], float]:
+    """Hippocampi by side of people made in `folder`, and the voxel in mL."""
     from wbir.cohorts.population_brains import build
     from wbir.discovery import describe
 
@@ -64,25 +52,23 @@ def simulated(folder: Path) -> tuple[dict[str, list[np.ndarray]], list[float], f
     changes = {"spacing": SPACING, "subjects": {"train": 2, "validation": 2, "test": PEOPLE}}
     build(folder, source="simulated", data=None, seed=0, **{**parameters, **changes})
     cohort = Cohort.open(folder).select(part="test")
-    labels = {name: number for number, name in cohort.label_names().items()}
+    numbers = {name: number for number, name in cohort.label_names().items()}
     cases = list(cohort)
-    people = [(cases[0].fixed, cases[0].fixed_labels), *((case.moving, case.moving_labels) for case in cases)]
-    voxel = float(np.prod(cases[0].frame.spacing)) / 1000
-    found = {side: [numbers == labels[side] for _, numbers in people] for side in SIDES}  # type: ignore[operator]
-    return found, [float((image > 0).sum()) * voxel for image, _ in people], voxel  # type: ignore[return-value]
+    people = [cases[0].fixed_labels, *(case.moving_labels for case in cases)]
+    found = {side: [labels == numbers[side] for labels in people] for side in SIDES}
+    return found, float(np.prod(cases[0].frame.spacing)) / 1000  # type: ignore[return-value]
 
 
-def print_table(hippocampus: Path, nirep: Path, report: Callable[[str], None] = print) -> None:
+def print_table(hippocampus: Path, report: Callable[[str], None] = print) -> None:
     """Report the table's lines."""
     with tempfile.TemporaryDirectory() as folder:
-        made, brains, voxel = simulated(Path(folder) / "people")
+        made, voxel = simulated(Path(folder) / "people")
     real = real_hippocampi(hippocampus)
     sizes = [float(mask.sum()) * voxel for side in SIDES for mask in made[side]]
     alike = np.concatenate([centred_dice(made[side]) for side in SIDES])
     report("| | real | simulated |\n|---|---|---|")
-    report(f"| hippocampus, mL | {_span([float(m.sum()) / 1000 for m in real])} | {_span(sizes)} |")
+    report(f"| volume, mL | {_span([float(m.sum()) / 1000 for m in real])} | {_span(sizes)} |")
     report(f"| Dice of two people's, centres together | {_span(centred_dice(real), 2)} | {_span(alike, 2)} |")
-    report(f"| brain, mL | {_span(real_brains(nirep), 0)} | {_span(brains, 0)} |")
 
 
 def _span(values: Sequence[float] | np.ndarray, digits: int = 1) -> str:
@@ -91,4 +77,4 @@ def _span(values: Sequence[float] | np.ndarray, digits: int = 1) -> str:
 
 
 if __name__ == "__main__":
-    print_table(Path(sys.argv[1]), Path(sys.argv[2]))
+    print_table(Path(sys.argv[1]))
