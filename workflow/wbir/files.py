@@ -50,6 +50,18 @@ def folder_written_whole(target: Path | str) -> Iterator[Path]:
         shutil.rmtree(outer, ignore_errors=True)
 
 
+def kept_beside(out: Path, state: str, kind: str) -> Path:
+    """The hidden folder beside `out` where unfinished work is kept, named after the digest of what determines the result.
+
+    kind: its suffix. Folders of the same kind that another state left are removed; this one is not made.
+    """
+    kept = out.parent / f".{out.name}.{state[:12]}.{kind}"
+    for stale in out.parent.glob(f".{out.name}.*.{kind}"):
+        if stale != kept:
+            shutil.rmtree(stale, ignore_errors=True)
+    return kept
+
+
 @contextlib.contextmanager
 def alone_in(folder: Path | str) -> Iterator[None]:
     """Make a folder and hold it for this process alone; wait for one that holds it, such as the orphan of a killed run.

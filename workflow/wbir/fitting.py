@@ -15,7 +15,7 @@ from typing import Any
 from wbir.cases import Cohort, Reading
 from wbir.discovery import digest
 from wbir.errors import InputError
-from wbir.files import alone_in, write_json
+from wbir.files import alone_in, kept_beside, write_json
 from wbir.papers import Unit
 from wbir.provenance import json_digest, manifest
 
@@ -37,7 +37,7 @@ def fit_unit(unit: Unit, cohort_folder: Path, out: Path, *, device: str) -> None
         raise InputError(f"cases with split `train` in {cohort_folder}", "none", "choose a cohort with a train split")
     out.mkdir(parents=True, exist_ok=True)
     state = _state(unit, cohort_folder)
-    kept = _checkpoint_folder(out, state)
+    kept = kept_beside(out, state, "fit")
     with alone_in(kept):
         if not _made(out, state):  # by an orphan of a killed run, while this one waited
             started = time.perf_counter()
@@ -87,15 +87,6 @@ def _state(unit: Unit, cohort_folder: Path) -> str:
         "cohort": digest([cohort_folder / "manifest.csv", cohort_folder / "card.json"]),
     }
     return json_digest(state)
-
-
-def _checkpoint_folder(out: Path, state: str) -> Path:
-    """A folder beside the output whose name changes with the state; folders of other states go."""
-    kept = out.parent / f".{out.name}.{state[:12]}.fit"
-    for stale in out.parent.glob(f".{out.name}.*.fit"):
-        if stale != kept:
-            shutil.rmtree(stale, ignore_errors=True)
-    return kept
 
 
 def _made(out: Path, state: str) -> bool:

@@ -21,7 +21,7 @@ import numpy as np
 from wbir.cases import Case, Cohort, Prediction
 from wbir.discovery import digest
 from wbir.errors import InputError
-from wbir.files import alone_in, write_json, write_rows, written_whole
+from wbir.files import alone_in, kept_beside, write_json, write_rows, written_whole
 from wbir.papers import Unit
 from wbir.provenance import json_digest, manifest
 
@@ -108,11 +108,7 @@ def _checkpoint_folder(unit: Unit, cohort_folder: Path, out: Path) -> Path:
         "code": digest(unit.code()),
         "cohort": digest([cohort_folder / "manifest.csv", cohort_folder / "card.json"]),
     }
-    kept = out.parent / f".{out.name}.{json_digest(state)[:12]}.cases"
-    for stale in out.parent.glob(f".{out.name}.*.cases"):
-        if stale != kept:
-            shutil.rmtree(stale, ignore_errors=True)
-    return kept
+    return kept_beside(out, json_digest(state), "cases")
 
 
 def _load_record(kept: Path, case: str) -> dict[str, Any] | None:

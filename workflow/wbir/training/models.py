@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -76,16 +77,12 @@ def _shape(value: torch.Tensor | None) -> tuple[int, ...] | None:
 
 @functools.lru_cache(maxsize=2)
 def _kept(path: Path, stamp: int, build: Build, arguments: str, device: str) -> nn.Module:
-    import json
-
     architecture = json.loads(arguments)
     return load_model(path, build(**architecture), architecture, device)
 
 
 def trained(path: Path, build: Build, architecture: Architecture, device: str = "cpu") -> nn.Module:
     """The network `build(**architecture)` with the weights of a file, read once for all the cases of a job."""
-    import json
-
     if not Path(path).is_file():
         raise InputError(f"a trained model at {path}", "no such file", "run `wbir fit` first")
     return _kept(
