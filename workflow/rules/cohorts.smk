@@ -1,3 +1,28 @@
+# Data sets: fetched where that is allowed and accepted, else put into the cache by a person; verified and unpacked. Not on
+# a cluster's nodes, which often have no way out.
+for dataset in sorted({dataset for _, plan in COHORTS.values() for dataset in plan.fetched}):
+
+    rule:
+        name:
+            f"dataset_{dataset}"
+        output:
+            f"{config['cache']}/{dataset}/inventory.csv",
+        log:
+            f"logs/{SCALE}/datasets/{dataset}.log",
+        params:
+            dataset=dataset,
+            cache=config["cache"],
+            catalogue=config["catalogue"],
+            rows=catalogue_rows(dataset),
+            accepted="--accept-terms" if dataset in config["accept_terms"] else "",
+        localrule: True
+        conda:
+            environment("present")
+        shell:
+            "python -m wbir acquire {params.dataset} --cache {params.cache} --catalogue {params.catalogue}"
+            " {params.accepted} 2> {log}"
+
+
 # Cohorts: simulated, carried by a package, downloaded, made from the user's own copy, or made from another cohort.
 for cohort_id, (cohort_paper, plan) in COHORTS.items():
 
@@ -6,18 +31,19 @@ for cohort_id, (cohort_paper, plan) in COHORTS.items():
             f"cohort_{cohort_id}"
         input:
             code=relative(plan.code()),
-            base=[f"{RESULTS}/cohorts/{plan.base.id}"] if plan.base else [],
+            bases=[f"{RESULTS}/cohorts/{base.id}" for base in plan.bases],
+            datasets=[f"{config['cache']}/{dataset}/inventory.csv" for dataset in plan.fetched],
         output:
             folder=directory(f"{RESULTS}/cohorts/{cohort_id}"),
         log:
             f"logs/{SCALE}/cohorts/{cohort_id}.log",
         params:
             paper=cohort_paper,
-            cohort=cohort_name(plan),
+            cohort=plan.names[-1],
             choices=choices([plan]),
             cache=config["cache"],
-            base=lambda wildcards, input: f"--base {input.base}" if input.base else "",
-            plan=f"{plan.source} {plan.data} {plan.seed} {sorted(plan.parameters.items())}",
+            bases=lambda wildcards, input: f"--base {input.bases}" if input.bases else "",
+            plan=f"{plan.source} {sorted(plan.data.items())} {plan.seed} {sorted(plan.parameters.items())}",
         threads: plan.spec["threads"]
         resources:
             mem_mb=plan.spec["mem_mb"],
@@ -26,4 +52,4 @@ for cohort_id, (cohort_paper, plan) in COHORTS.items():
             environment(plan.spec["stack"])
         shell:
             "python -m wbir cohort {params.choices} --paper {params.paper} --cohort {params.cohort}"
-            " --cache {params.cache} {params.base} --out {output.folder} 2> {log}"
+            " --cache {params.cache} {params.bases} --out {output.folder} 2> {log}"

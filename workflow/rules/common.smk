@@ -9,6 +9,8 @@ from snakemake.utils import validate
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
+from wbir.cohort_plans import REAL_SOURCES
+from wbir.data.catalogue import catalogue
 from wbir.discovery import PACKAGE as LIBRARY
 from wbir.discovery import closure, describe, modules
 from wbir.errors import InputError
@@ -21,6 +23,7 @@ try:
     WANTED = slugs() if config["papers"] == "all" else list(config["papers"])
     DECLARED = {s: load_paper(s, config["scale"], config["sources"], config["data"]) for s in [*WANTED, *studies()]}
     PAPERS = {slug: DECLARED[slug] for slug in WANTED}  # of the proceedings: `all`, the scoreboard, the reports
+    CATALOGUE = catalogue(config["catalogue"])
     UNITS = {unit.id: unit for paper in DECLARED.values() for unit in paper.units()}
 except InputError as error:
     raise WorkflowError(str(error)) from None
@@ -45,26 +48,23 @@ wildcard_constraints:
 def choices(plans):
     """The user's choice of data for these cohorts, as options of the command line; other choices rerun nothing here."""
     plans = [part for plan in plans for part in plan.chain()]
-    names = {name for plan in plans for name in (plan.id, cohort_name(plan))}
-    datasets = {plan.dataset for plan in plans}
-    sources = [f"--source {name}={source}" for name, source in config["sources"].items() if name in names]
+    real = {name: plan.source for plan in plans if plan.source in REAL_SOURCES for name in plan.names}
+    names = {"all", *(name for plan in plans for name in (plan.id, *plan.names))}
+    chosen = {**real, **{name: source for name, source in config["sources"].items() if name in names}}
+    datasets = {dataset for plan in plans for dataset in plan.data}
+    sources = [f"--source {name}={source}" for name, source in chosen.items()]
     data = [f"--data {shlex.quote(f'{name}={folder}')}" for name, folder in config["data"].items() if name in datasets]
     return " ".join([f"--scale {SCALE}", *sources, *data])
 
 
 def report_config():
     """This run's configuration as options of a further Snakemake."""
-    return " ".join(shlex.quote(f"{key}={json.dumps(value)}") for key, value in config.items() if key != "cache")
+    return " ".join(shlex.quote(f"{key}={json.dumps(value)}") for key, value in config.items())
 
 
 def relative(paths):
     """Inputs relative to the working directory: a moved checkout reruns nothing."""
     return [os.path.relpath(path) for path in paths]
-
-
-def cohort_name(plan):
-    """The name by which the paper calls a cohort."""
-    return plan.id.split(".", 1)[1] if "." in plan.id else plan.id
 
 
 def gpus(spec):
@@ -83,6 +83,11 @@ def needs(spec):
 
 def environment(stack):
     return str(ENVS / f"{stack}.yaml")
+
+
+def catalogue_rows(dataset):
+    """A data set's rows of the catalogue: a change to them, and to no other, brings its rule about again."""
+    return " ".join(str(entry) for entry in CATALOGUE if entry.dataset == dataset)
 
 
 def unit_code(wildcards):

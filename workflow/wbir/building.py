@@ -5,33 +5,35 @@ from __future__ import annotations
 import importlib
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from wbir.cases import Cohort
+from wbir.cohort_plans import CohortPlan
 from wbir.errors import InputError
 from wbir.files import folder_written_whole
-from wbir.papers import CohortPlan
 from wbir.provenance import manifest
 
 log = logging.getLogger("wbir")
 
 
-def build_cohort(plan: CohortPlan, out: Path, *, cache: Path, base: Path | None = None) -> None:
+def build_cohort(plan: CohortPlan, out: Path, *, cache: Path, bases: Sequence[Path] = ()) -> None:
     """Build a cohort into `out`: canonical cases, manifest.csv, card.json.
 
-    cache: where downloads are kept. base: the folder of the cohort that a derived one is made from. Raises InputError
-    where its data are not there.
+    cache: where acquired data sets are kept. bases: the folders of the cohorts that a derived one is made from. Raises
+    InputError where its data are not there.
     """
-    if (plan.base is None) != (base is None):
-        wanted = f"--base, the folder of {plan.base.id}," if plan.base else "no --base"
-        raise InputError(f"{wanted} for the cohort {plan.id}", str(base), "build that cohort first")
-    if plan.source == "local" and not plan.data:
+    if len(plan.bases) != len(bases):
+        wanted = " and ".join(f"--base, the folder of {base.id}," for base in plan.bases) or "no --base"
+        raise InputError(f"{wanted} for the cohort {plan.id}", f"{len(bases)}", "build what it is made from first")
+    if plan.source == "local" and plan.fetched:
         raise InputError(
-            f"a folder with the data set {plan.dataset}",
+            f"a folder with the data set {plan.fetched[0]}",
             "none",
-            f"give data={{{plan.dataset}: FOLDER}}; see docs/data-access.md",
+            f"give data={{{plan.fetched[0]}: FOLDER}}; see docs/data-access.md",
         )
-    data = base or (Path(plan.data) if plan.source == "local" else cache)
+    data = _data(plan, cache, bases)
     builder = importlib.import_module(f"wbir.cohorts.{plan.builder}")
     started = time.perf_counter()
     with folder_written_whole(out) as folder:
@@ -42,11 +44,19 @@ def build_cohort(plan: CohortPlan, out: Path, *, cache: Path, base: Path | None 
             "cohort": plan.id,
             "builder": plan.builder,
             "source": plan.source,
+            "datasets": list(plan.datasets),
             "seed": plan.seed,
             "cases": len(cohort),
         }
         _write_provenance(folder, what | {"parameters": dict(plan.parameters)}, seconds)
     log.info("%s: %d cases (%.1f s)", plan.id, len(cohort), seconds)
+
+
+def _data(plan: CohortPlan, cache: Path, bases: Sequence[Path]) -> Any:
+    """What its builder reads: the folder or folders of other cohorts, or the folder of each data set."""
+    if plan.bases:
+        return list(bases) if plan.spec.get("several") else bases[0]
+    return {dataset: Path(plan.data.get(dataset, cache / dataset)) for dataset in plan.datasets} or None
 
 
 def _write_provenance(folder: Path, what: dict, seconds: float) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wbir.cohort_plans import Choice, CohortPlan
 from wbir.discovery import (
     PACKAGE,
     REPOSITORY,
@@ -27,50 +28,6 @@ from wbir.errors import InputError
 PAPERS = REPOSITORY / "config" / "papers"
 STUDIES = REPOSITORY / "config" / "studies"  # declared as papers are, but not of the proceedings
 SCALES = ("demo", "bench", "paper")
-UNASKED_SOURCES = ("simulated", "package")  # need no data site: they run without being asked for
-DERIVED = "derived"  # the source of a cohort that is made from another one (`of`)
-
-
-@dataclass(frozen=True)
-class CohortPlan:
-    """A cohort as a paper asks for it: a builder with its parameters. `id` names its folder."""
-
-    id: str
-    builder: str
-    source: str
-    own_data: bool
-    seed: int
-    data: str
-    parameters: Mapping[str, Any]
-    base: CohortPlan | None = None  # the cohort that a derived one is made from
-
-    @property
-    def dims(self) -> int:
-        """Of its images: 2 or 3; a derived cohort has its base's."""
-        return self.base.dims if self.base else int(self.spec["dims"])
-
-    def chain(self) -> list[CohortPlan]:
-        """This plan and those that it is made from, the last one from no other."""
-        return [self, *(self.base.chain() if self.base else [])]
-
-    @property
-    def spec(self) -> dict[str, Any]:
-        return describe("cohorts", self.builder)
-
-    @property
-    def dataset(self) -> str:
-        """The name by which `data` and config/datasets.csv know its files."""
-        return dataset_of(self.builder)
-
-    @property
-    def available(self) -> bool:
-        """Whether its data may be had: simulated, carried by a package, asked for, or pointed to."""
-        if self.base:
-            return self.base.available
-        return self.source in UNASKED_SOURCES or bool(self.data) or self.source == "public"
-
-    def code(self) -> list[Path]:
-        return closure([modules("cohorts")[self.builder]])
 
 
 @dataclass(frozen=True)
@@ -125,41 +82,12 @@ class Paper:
 
     def cohort(self, name: str) -> CohortPlan:
         """The plan of a cohort named in the paper's `cohorts`, or of the builder of that name."""
-        local = self.spec.get("cohorts", {}).get(name)
-        entry = local or {"use": name}
-        spec = describe("cohorts", entry["use"])
-        identity = f"{self.slug}.{name}" if local else name
-        base = self.cohort(entry["of"]) if "of" in entry else None
-        if (base is not None) != (spec["sources"] == [DERIVED]):
-            todo = "give `of`" if base is None else "remove `of`"
-            raise InputError(f"`of` for a cohort that is made from another: {name}", f"{entry}", todo)
-        data = str(self.data.get(dataset_of(entry["use"]), ""))
-        source = self.sources.get(identity) or self.sources.get(name) or entry.get("source")
-        if source is None:
-            source = "local" if data and "local" in spec["sources"] and spec["sources"][0] == "public" else ""
-            source = source or self._unasked(spec)
-        if source not in spec["sources"]:
-            raise InputError(f"a source of cohort {name} among {spec['sources']}", repr(source), "correct `sources`")
-        parameters = merge_parameters(f"cohort {name}", spec["parameters"], *self._layers(entry))
-        return CohortPlan(
-            id=identity,
-            builder=entry["use"],
-            source=source,
-            own_data=base.own_data if base else bool(entry.get("own_data", False)),
-            seed=int(entry.get("seed", 0)),
-            data=data,
-            parameters=parameters,
-            base=base,
-        )
+        choice = Choice(self.slug, self.scale, self.spec.get("cohorts", {}), self.sources, self.data)
+        return choice.plan(name)
 
     def plans(self) -> list[CohortPlan]:
         """The cohorts of all experiments, runnable or not."""
         return [self.cohort(entry["cohort"]) for entry in self.spec["experiments"].values()]
-
-    @staticmethod
-    def _unasked(spec: Mapping[str, Any]) -> str:
-        """The first source that runs unasked; where there is none, `local`, which waits for the user's folder."""
-        return next((s for s in spec["sources"] if s in (*UNASKED_SOURCES, DERIVED)), "local")
 
     def _layers(self, entry: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         return entry.get("with", {}), entry.get(self.scale, {})
@@ -185,8 +113,8 @@ class Paper:
             return f"not part of the {self.scale} scale"
         plan = self.cohort(entry["cohort"])
         if not plan.available:
-            dataset = plan.chain()[-1].dataset
-            return f"needs the data set {dataset}: --config 'data={{{dataset}: FOLDER}}'"
+            wanted = [dataset for part in plan.chain() for dataset in part.datasets if dataset not in part.data]
+            return "; ".join(f"needs the data set {d}: --config 'data={{{d}: FOLDER}}'" for d in dict.fromkeys(wanted))
         return None
 
     def units(self) -> list[Unit]:
@@ -244,11 +172,6 @@ class Paper:
         methods = {panel["method"] for panel in drawn if isinstance(panel.get("method"), str)}
         named = [describe("methods", self.method(name)["use"])["parameters"] for name in sorted(methods)]
         return closure([*(known[kind] for kind in sorted(kinds)), *networks_in([drawn, named])])
-
-
-def dataset_of(builder: str) -> str:
-    """The data set that a cohort builder reads: the one its COHORT names, else the one of its own name."""
-    return describe("cohorts", builder).get("dataset", builder)
 
 
 def parse_measure(entry: str | Mapping[str, Any]) -> Measure:

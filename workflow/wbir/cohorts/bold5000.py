@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from wbir.cases import Case, CohortWriter
+from wbir.data.tree import Tree
 from wbir.errors import InputError
 from wbir.geometry.frames import Frame
 
@@ -48,14 +49,13 @@ COHORT = {
     "dims": 3,
 }
 SUBJECTS = ("CSI1", "CSI2", "CSI3")
-WHEEL, LIMIT_BYTES = "img2fmri-1.0-py3-none-any.whl", 60_000_000
 
 
 def build(
     folder: Path,
     *,
     source: str,
-    data: Path | None,
+    data: Mapping[str, Path] | None,
     seed: int,
     spacing: float,
     pairs: Sequence[Sequence[str]],
@@ -67,7 +67,7 @@ def build(
 ) -> None:
     """Write the cohort: one case per pair on a RAS grid of `spacing` mm around the fixed brain, all of one shape.
 
-    data: the cache folder; the wheel goes to `data/bold5000`. The seed has no part in it.
+    data: the folder of `bold5000`, where the wheel is unpacked. The seed has no part in it.
     Raises InputError where the wheel cannot be had, for an unknown subject, or a failed alignment.
     """
     from wbir.anatomy.prepare import content_box, grid, same_size
@@ -105,21 +105,10 @@ def _chosen(pairs: Sequence[Sequence[str]]) -> list[list[str]]:
     return chosen
 
 
-def _files(data: Path | None) -> Path:
-    """The unpacked folder of the wheel's scans, fetched where it is not there."""
-    from wbir.data.catalogue import remote
-    from wbir.data.package import fetch_wheel
-    from wbir.data.unpack import unpack
-
+def _files(data: Mapping[str, Path] | None) -> Tree:
     if data is None:
-        raise InputError("a cache folder for bold5000", "none", "name one (see docs/data-access.md)")
-    cache = Path(data) / "bold5000"
-    target = cache / "unpacked"
-    if not target.is_dir():
-        wheel = fetch_wheel(remote("bold5000", WHEEL), cache)
-        wanted = ("_T1w.nii.gz", "T1_to_MNI_nonlin.nii.gz")
-        unpack(wheel, target, limit_bytes=LIMIT_BYTES, keep=lambda name: name.endswith(wanted))
-    return target / "img2fmri" / "derivatives"
+        raise InputError("a folder of the data set bold5000", "none", "run `wbir acquire bold5000` first")
+    return Tree("bold5000", Path(data["bold5000"]))
 
 
 @dataclass(frozen=True)
@@ -132,12 +121,12 @@ class Head:
     brain: np.ndarray | None
 
 
-def _head(files: Path, subject: str, percentiles: Sequence[float], affine: bool, mask: bool) -> Head:
+def _head(files: Tree, subject: str, percentiles: Sequence[float], affine: bool, mask: bool) -> Head:
     """The top 170 mm of a subject's scan, aligned and masked where asked for."""
     from wbir.anatomy.prepare import canonical, normalise, top_of_head
     from wbir.images import read_image
 
-    path = files / "T1" / f"sub-{subject}_ses-16_anat_sub-{subject}_ses-16_T1w.nii.gz"
+    path = files.one(f"T1/sub-{subject}_ses-16_anat_sub-{subject}_ses-16_T1w.nii.gz")
     whole, whole_frame = canonical(*read_image(path))
     image, frame = top_of_head(whole, whole_frame, _tissue(whole))
     scaled = normalise(image, inside=_tissue(image), percentiles=(percentiles[0], percentiles[1]))
@@ -154,12 +143,12 @@ def _tissue(image: np.ndarray) -> np.ndarray:
     return image > 0.2 * np.percentile(image, 95)
 
 
-def _from_mni(files: Path, subject: str, image: np.ndarray, frame: Frame) -> np.ndarray:
+def _from_mni(files: Tree, subject: str, image: np.ndarray, frame: Frame) -> np.ndarray:
     """The affine world map, MNI mm to the subject's, between the subject's scan in MNI space and the native one."""
     from wbir.anatomy.prepare import align_affine, canonical, normalise, thumbnail
     from wbir.images import read_image
 
-    in_mni, mni_frame = canonical(*read_image(files / f"sub{subject[-1]}.anat" / "T1_to_MNI_nonlin.nii.gz"))
+    in_mni, mni_frame = canonical(*read_image(files.one(f"sub{subject[-1]}.anat/T1_to_MNI_nonlin.nii.gz")))
     scaled = normalise(in_mni, inside=_tissue(in_mni), percentiles=(0.5, 99.0))
     return align_affine(thumbnail(scaled, mni_frame), thumbnail(image, frame))
 

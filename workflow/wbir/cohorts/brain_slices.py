@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ COHORT = {
         "explains."
     ),
     "sources": ["simulated", "local"],
-    "dataset": "nirep",
+    "datasets": ["nirep"],
     "stack": "torch",
     "threads": 1,
     "mem_mb": 1500,
@@ -49,7 +49,7 @@ FADE = 0.1  # of the side: over this width the velocity rises from zero at the b
 
 
 def build(
-    folder: Path, *, source: str, data: Path | None, seed: int, size: int, spacing: float, height: float,
+    folder: Path, *, source: str, data: Mapping[str, Path] | None, seed: int, size: int, spacing: float, height: float,
     components: Sequence[Sequence[float]], bias: float, noise: float, subjects: Sequence[str],
 ) -> None:  # fmt: skip
     """Write the one case. data: for source local the folder with the NIREP files, which leave the seed without a part.
@@ -142,7 +142,7 @@ def _scan(ideal: np.ndarray, frame: Frame, bias: float, noise: float, generator:
     return np.clip(rician(np.maximum(ideal, 0.0) * field, noise, generator), 0.0, 1.0).astype(np.float32)
 
 
-def local_case(data: Path | None, subjects: Sequence[str], size: int, height: float) -> Case:
+def local_case(data: Mapping[str, Path] | None, subjects: Sequence[str], size: int, height: float) -> Case:
     """A slice each of two NIREP brains (skull-stripped, zero outside), centred on the brain's bounding box.
 
     Both have one spacing: that at which the longer one fills FILL of the side.
@@ -155,7 +155,7 @@ def local_case(data: Path | None, subjects: Sequence[str], size: int, height: fl
         raise InputError(
             "the folder with the NIREP files", "none", "name it for the cohort brain_slices (see docs/data-access.md)"
         )
-    scans = [_read(Path(data) / f"{name}.nii.gz") for name in subjects]
+    scans = [_read(Path(data["nirep"]) / f"{name}.nii.gz") for name in subjects]
     boxes = [content_box(scan > 0, own) for scan, own in scans]
     spacing = max(float((high - low)[:2].max()) for low, high in boxes) / (FILL * size)
     (moving, moving_brain), (fixed, fixed_brain) = (

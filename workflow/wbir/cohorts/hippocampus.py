@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from wbir.cases import Case, CohortWriter
+from wbir.cohorts._scans import Pair, draw_pairs
+from wbir.data.tree import Tree
 from wbir.errors import InputError
 from wbir.geometry.frames import Frame
 
@@ -37,16 +38,13 @@ COHORT = {
 }
 LABELS = {1: "anterior", 2: "posterior"}
 FOLDERS = (("images", "labels"), ("imagesTr", "labelsTr"))
-ARCHIVE, LIMIT_BYTES = "Task04_Hippocampus.tar", 500_000_000
-MEMBER = re.compile(r"(^|/)(imagesTr|labelsTr)/hippocampus_\d+\.nii\.gz$")
-Pair = tuple[str, str]
 
 
 def build(
     folder: Path,
     *,
     source: str,
-    data: Path | None,
+    data: Mapping[str, Path] | None,
     seed: int,
     pairs: int,
     train_pairs: int,
@@ -55,10 +53,9 @@ def build(
 ) -> None:
     """Write the cohort: cases `NNN-MMM` (fixed, moving), all of `shape` at 1 mm.
 
-    data: the cache folder (public: the archive goes to `data/hippocampus`) or a folder with images/ and labels/
-    (local). Raises InputError for a missing folder, more pairs than the subjects allow, or scans not at 1 mm.
+    data: the folder of `hippocampus`, which holds images/ and labels/ at some depth. Raises InputError for a missing folder, more pairs than the subjects allow, or scans not at 1 mm.
     """
-    root = _root(source, data)
+    root = _root(data)
     images, labels = next((root / a, root / b) for a, b in FOLDERS if (root / a).is_dir())
     subjects = sorted(p.name for p in images.glob("hippocampus_*.nii.gz") if (labels / p.name).is_file())
     card: dict[str, Any] = {"title": COHORT["title"], "reference": COHORT["reference"], "source": source, "seed": seed}
@@ -70,13 +67,13 @@ def build(
         "percentiles": list(percentiles),
     }
     writer = CohortWriter(folder, card, LABELS)
-    for split, chosen in draw_pairs(subjects, pairs, train_pairs, seed).items():
+    for split, chosen in split_pairs(subjects, pairs, train_pairs, seed).items():
         for pair in chosen:
             writer.add(_case(images, labels, pair, split, shape, percentiles))
     writer.close()
 
 
-def draw_pairs(subjects: Sequence[str], pairs: int, train_pairs: int, seed: int) -> dict[str, list[Pair]]:
+def split_pairs(subjects: Sequence[str], pairs: int, train_pairs: int, seed: int) -> dict[str, list[Pair]]:
     """Ordered pairs (fixed, moving), each once, for `test` and `train`; no subject is in both.
 
     Subjects are shuffled by the seed; with training pairs the test ones take the first half, else all. Raises
@@ -85,42 +82,22 @@ def draw_pairs(subjects: Sequence[str], pairs: int, train_pairs: int, seed: int)
     generator = np.random.default_rng(seed)
     order = [subjects[n] for n in generator.permutation(len(subjects))]
     half = len(order) // 2 if train_pairs else len(order)
-    drawn: dict[str, list[Pair]] = {}
-    for split, count, group in (("test", pairs, order[:half]), ("train", train_pairs, order[half:])):
-        n = len(group)
-        if count < 0 or count > n * (n - 1):
-            raise InputError(
-                f"at most {n * (n - 1)} {split} pairs of {n} subjects", f"{count}", "ask for fewer, or add subjects"
-            )
-        picks = generator.choice(n * (n - 1), size=count, replace=False).tolist() if count else []
-        rows = [divmod(pick, n - 1) for pick in picks]
-        drawn[split] = [(group[i], group[j + (j >= i)]) for i, j in rows]
-    return drawn
+    parts = {"test": (pairs, order[:half]), "train": (train_pairs, order[half:])}
+    return {split: draw_pairs(group, count, generator) for split, (count, group) in parts.items()}
 
 
-def _root(source: str, data: Path | None) -> Path:
+def _root(data: Mapping[str, Path] | None) -> Path:
+    """The folder with images and labels, which the archive wraps in another one."""
     if data is None:
         raise InputError("a data folder for hippocampus", "none", "name the folder (see docs/data-access.md)")
-    root = Path(data)
-    if source == "public":
-        root = _unpacked(root / "hippocampus")
-    if not any((root / a).is_dir() and (root / b).is_dir() for a, b in FOLDERS):
-        raise InputError(
-            "a folder with images/ and labels/ (or imagesTr/ and labelsTr/)", str(root), "check the folder"
-        )
-    return root
-
-
-def _unpacked(cache: Path) -> Path:
-    from wbir.data.catalogue import remote
-    from wbir.data.fetch import fetch
-    from wbir.data.unpack import unpack
-
-    target = cache / "unpacked"
-    if not target.is_dir():
-        archive = fetch(remote("hippocampus", ARCHIVE), cache)
-        unpack(archive, target, limit_bytes=LIMIT_BYTES, keep=lambda name: MEMBER.search(name) is not None)
-    return target / "Task04_Hippocampus" if (target / "Task04_Hippocampus").is_dir() else target
+    root = Path(data["hippocampus"])
+    found = [
+        path.parent.parent for a, _ in FOLDERS for path in Tree("hippocampus", root).all(f"{a}/hippocampus_*.nii.gz")
+    ]
+    for candidate in found[:1]:
+        if any((candidate / a).is_dir() and (candidate / b).is_dir() for a, b in FOLDERS):
+            return candidate
+    raise InputError("a folder with images/ and labels/ (or imagesTr/ and labelsTr/)", str(root), "check the folder")
 
 
 def _case(

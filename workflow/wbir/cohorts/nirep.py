@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from wbir.cases import Case, CohortWriter
+from wbir.data.tree import Tree
 from wbir.errors import InputError
 from wbir.geometry.frames import Frame
 
@@ -69,7 +70,7 @@ def build(
     folder: Path,
     *,
     source: str,
-    data: Path | None,
+    data: Mapping[str, Path] | None,
     seed: int,
     spacing: float,
     fixed: str,
@@ -82,15 +83,18 @@ def build(
 ) -> None:
     """Write the cohort: one case per pair, all on one RAS grid of `spacing` mm. The seed has no part in it.
 
-    data: the cache folder (public: files go to `data/nirep`) or the folder with the files (local).
+    data: the folder of `nirep` with the files.
     Raises InputError for a missing folder, a missing named subject, or files that are not a NIREP pair.
     """
     from wbir.anatomy.prepare import content_box, grid, union
 
-    present = _present(source, data)
+    if data is None:
+        raise InputError("a data folder for nirep", "none", "name the folder (see docs/data-access.md)")
+    tree = Tree("nirep", Path(data["nirep"]))
+    present = _present(tree)
     chosen = choose_pairs(present, fixed, moving, pairs)
     used = [s for s in SUBJECTS if any(s in pair for pair in chosen)]
-    brains = {subject: _read(subject, source, data) for subject in used}
+    brains = {subject: _read(subject, tree) for subject in used}
     frame = grid(
         union([content_box(brains[s][0] > 0, brains[s][2]) for s in used]),
         spacing,
@@ -99,7 +103,7 @@ def build(
     )
     missing = [s for s in SUBJECTS if s not in present]
     if missing:
-        print(f"nirep: not in {data}, left out: {', '.join(missing)}", file=sys.stderr)
+        print(f"nirep: not in {tree.root}, left out: {', '.join(missing)}", file=sys.stderr)
     card: dict[str, Any] = {"title": COHORT["title"], "reference": COHORT["reference"], "source": source, "seed": seed}
     card["missing_subjects"], card["world_maps"] = missing, {}
     card["parameters"] = {
@@ -148,30 +152,21 @@ def _files(subject: str) -> tuple[str, str]:
     return f"{subject}.nii.gz", f"{subject}_seg.nii.gz"
 
 
-def _present(source: str, data: Path | None) -> list[str]:
-    if data is None:
-        raise InputError("a data folder for nirep", "none", "name the folder (see docs/data-access.md)")
-    if source == "public":
-        return list(SUBJECTS)
-    found = [s for s in SUBJECTS if all((Path(data) / name).is_file() for name in _files(s))]
+def _present(tree: Tree) -> list[str]:
+    found = [s for s in SUBJECTS if all(tree.find(name) for name in _files(s))]
     if len(found) < 2:
         raise InputError(
-            "na01.nii.gz, na01_seg.nii.gz and so on", f"{len(found)} subjects in {data}", "check the folder"
+            "na01.nii.gz, na01_seg.nii.gz and so on", f"{len(found)} subjects in {tree.root}", "check the folder"
         )
     return found
 
 
-def _read(subject: str, source: str, data: Path | None) -> Brain:
+def _read(subject: str, tree: Tree) -> Brain:
     """T1 and labels (uint8) of a subject in canonical axes."""
     from wbir.anatomy.prepare import canonical
     from wbir.images import read_image
 
-    paths = [Path(str(data)) / name for name in _files(subject)]
-    if source == "public":
-        from wbir.data.catalogue import remote
-        from wbir.data.fetch import fetch
-
-        paths = [fetch(remote("nirep", name), Path(str(data)) / "nirep") for name in _files(subject)]
+    paths = [tree.one(name) for name in _files(subject)]
     (image, frame), (labels, labels_frame) = (canonical(*read_image(path, dtype=np.uint8)) for path in paths)
     if image.shape != labels.shape or not np.allclose(frame.affine, labels_frame.affine, atol=1e-3):
         raise InputError(

@@ -22,7 +22,9 @@ def _add_cohort(commands: Commands) -> None:
     parser.add_argument("--paper", required=True, help="the paper's slug")
     parser.add_argument("--cohort", required=True, help="the cohort as the paper names it")
     parser.add_argument("--cache", type=Path, default=Path("data"), help="where downloads are kept (default: data)")
-    parser.add_argument("--base", type=Path, help="the folder of the cohort that a derived one is made from")
+    parser.add_argument(
+        "--base", type=Path, nargs="+", default=[], help="the folders of the cohorts that a derived one is made from"
+    )
     parser.add_argument("--out", type=Path, required=True, help="the folder to write")
 
 
@@ -53,7 +55,7 @@ def run_cohort(options: argparse.Namespace) -> None:
     from wbir.building import build_cohort
 
     plan = chosen_paper(options).cohort(options.cohort)
-    build_cohort(plan, options.out, cache=options.cache, base=options.base)
+    build_cohort(plan, options.out, cache=options.cache, bases=options.base)
 
 
 def run_fit(options: argparse.Namespace) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 from wbir.errors import InputError
 from wbir.files import read_rows
 
-COLUMNS = ("dataset", "file", "access", "home", "url", "licence", "checksum", "checksum_kind", "bytes", "feeds", "note")
+COLUMNS = ("dataset", "file", "access", "home", "url", "licence", "checksum", "checksum_kind", "bytes",
+           "unpacked_limit", "feeds", "note")  # fmt: skip
 ACCESS = ("open", "registration", "request", "private", "package", "unknown")
 KINDS = ("published", "third party", "registry", "recorded on first use", "none published", "unknown")
 UNKNOWN = "unknown"
@@ -22,6 +23,7 @@ class Remote:
 
     checksum: `sha256:<hex>`, `md5:<hex>`, `gitblob:<hex>` (SHA-1 of a git blob) or `unknown`.
     bytes: the file's exact size, or None.
+    unpacked_limit: of an archive, the most bytes that it may hold unpacked; None for other files.
     """
 
     dataset: str
@@ -33,6 +35,7 @@ class Remote:
     checksum: str
     checksum_kind: str
     bytes: int | None
+    unpacked_limit: int | None
     feeds: str
     note: str
 
@@ -49,8 +52,19 @@ class Remote:
         size = row["bytes"]
         if size != UNKNOWN and not size.isdigit():
             raise InputError(f"bytes of {place} as a whole number or unknown", repr(size), "correct it")
+        limit = row["unpacked_limit"]
+        if limit != "none" and not limit.isdigit():
+            raise InputError(f"unpacked_limit of {place} as a whole number or none", repr(limit), "correct it")
         cells: dict[str, Any] = {column: row[column] for column in COLUMNS}
-        return cls(**{**cells, "bytes": None if size == UNKNOWN else int(size)})
+        sizes = {
+            "bytes": None if size == UNKNOWN else int(size),
+            "unpacked_limit": None if limit == "none" else int(limit),
+        }
+        return cls(**{**cells, **sizes})
+
+    @property
+    def url_known(self) -> bool:
+        return self.url not in (UNKNOWN, "none") or self.access == "package"
 
 
 def catalogue_path() -> Path:

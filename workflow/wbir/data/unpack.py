@@ -16,6 +16,7 @@ from wbir.errors import InputError
 from wbir.files import folder_written_whole
 
 BLOCK = 1 << 20
+ARCHIVES = (".zip", ".whl", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 Keep = Callable[[str], bool]
 DAMAGED = (  # RuntimeError: an encrypted zip; NotImplementedError: an unknown compression
     zipfile.BadZipFile,
@@ -52,6 +53,23 @@ def unpack(archive: Path | str, folder: Path | str, *, limit_bytes: int, keep: K
             _write_members(members(archive), archive, temporary, keep, limit_bytes)
     except DAMAGED as error:
         raise InputError("a whole archive", f"{archive} ({error})", "delete it and fetch it again") from error
+    return Path(folder)
+
+
+def is_archive(path: Path | str) -> bool:
+    """Whether a file's name is that of a zip, wheel or tar archive."""
+    return Path(path).is_file() and Path(path).name.lower().endswith(ARCHIVES)
+
+
+def unpack_nested(archive: Path | str, folder: Path | str, *, limit_bytes: int) -> Path:
+    """As `unpack`, and archives inside are unpacked where they lie and removed; the limit is for all that comes out."""
+    with folder_written_whole(folder) as temporary:
+        unpack(archive, temporary, limit_bytes=limit_bytes)
+        inner = [path for path in sorted(temporary.rglob("*")) if is_archive(path)]
+        for path in inner:
+            used = sum(p.stat().st_size for p in temporary.rglob("*") if p.is_file())
+            unpack(path, path.with_name(path.name + ".unpacked"), limit_bytes=limit_bytes - used)
+            path.unlink()
     return Path(folder)
 
 

@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from wbir.cohort_plans import CohortPlan, datasets_of
 from wbir.discovery import REPOSITORY
 from wbir.files import read_rows
-from wbir.papers import CohortPlan, Paper
+from wbir.papers import Paper
 
 SCALE_WORDS = {"demo": "on a CPU in minutes", "bench": "on one GPU in about half an hour", "paper": "as printed"}
 
@@ -49,7 +50,10 @@ def real_data(paper: Paper, target: str) -> list[dict[str, Any]]:
     for name, entry in paper.spec["experiments"].items():
         plan = paper.cohort(entry["cohort"]).chain()[-1]
         if set(plan.spec["sources"]) - {"simulated"}:
-            row = rows.setdefault(plan.id, {"cohort": plan.spec["title"], "dataset": plan.dataset, "experiments": []})
+            row = rows.setdefault(
+                plan.id,
+                {"cohort": plan.spec["title"], "dataset": " ".join(datasets_of(plan.builder)), "experiments": []},
+            )
             row["experiments"].append(entry.get("title", name))
             row["commands"] = _commands_of(plan, target)
     return list(rows.values())
@@ -63,7 +67,7 @@ def _commands_of(plan: CohortPlan, target: str) -> list[dict[str, str]]:
         "public": ("downloaded when asked for", f"{start} 'sources={{{name}: public}}'"),
         "local": (
             "your own copy",
-            f"{start} 'data={{{plan.dataset}: /path/to/{plan.dataset}}}' 'sources={{{name}: local}}'",
+            f"{start} 'data={{{datasets_of(plan.builder)[0]}: /path/to/{datasets_of(plan.builder)[0]}}}' 'sources={{{name}: local}}'",
         ),
         "package": ("carried by a pinned package", start),
     }
@@ -72,7 +76,11 @@ def _commands_of(plan: CohortPlan, target: str) -> list[dict[str, str]]:
 
 def data_sets(paper: Paper) -> list[dict[str, Any]]:
     """The data sets that feed a paper, or that its cohorts read: access, licence, size and where they are."""
-    used = {paper.cohort(entry["cohort"]).chain()[-1].dataset for entry in paper.spec["experiments"].values()}
+    used = {
+        d
+        for entry in paper.spec["experiments"].values()
+        for d in datasets_of(paper.cohort(entry["cohort"]).chain()[-1].builder)
+    }
     number = paper.slug.split("-")[0]
     sets: dict[str, dict[str, Any]] = {}
     for row in read_rows(REPOSITORY / "config" / "datasets.csv"):

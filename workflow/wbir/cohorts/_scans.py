@@ -1,0 +1,121 @@
+"""What the readers of real data share: a scan with what lies on its grid, pairs of scans, which pairs, and writing them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wbir.cases import Case, CohortWriter
+from wbir.errors import InputError
+from wbir.geometry.frames import Frame
+
+Pair = tuple[str, str]  # of subjects: fixed, moving
+
+
+@dataclass(frozen=True)
+class Scan:
+    """An image and what lies on its grid: labels (int16), mask (bool), points (`(N, dim)` voxel indices, float64)."""
+
+    image: np.ndarray
+    frame: Frame
+    labels: np.ndarray | None = None
+    mask: np.ndarray | None = None
+    points: np.ndarray | None = None
+
+
+def read_scan(
+    image: Path, *, labels: Path | None = None, mask: Path | None = None, points: np.ndarray | None = None
+) -> Scan:
+    """A NIfTI or Analyze image with its label map and mask, in canonical axes (nearest to right, anterior, superior).
+
+    points: `(N, dim)` voxel indices of the file's array, counted from 0. Raises InputError where the files do not share a
+    grid, and as `wbir.images.read_image` does.
+    """
+    from wbir.images import read_image
+
+    values, frame = read_image(image)
+    maps = {}
+    for name, path in (("labels", labels), ("mask", mask)):
+        if path is not None:
+            maps[name], grid = read_image(path, dtype=np.int16)
+            if not same_grid(grid, frame):
+                got = f"{grid.shape} and {frame.shape}" if grid.shape != frame.shape else "other places in the world"
+                raise InputError(f"{Path(path).name} on the grid of {Path(image).name}", got, "check the files")
+    found = maps.get("mask")
+    return canonical_scan(Scan(values, frame, maps.get("labels"), None if found is None else found > 0, points))
+
+
+def same_grid(first: Frame, second: Frame) -> bool:
+    """Whether two frames are one, but for rounding in headers (a hundredth of a voxel)."""
+    close = (
+        np.abs(first.affine - second.affine).max() <= 0.01 * min(first.spacing) if first.dim == second.dim else False
+    )
+    return first.shape == second.shape and bool(close)
+
+
+def canonical_scan(scan: Scan) -> Scan:
+    """The scan with array axes turned and flipped to lie nearest to right, anterior, superior; points go along."""
+    from wbir.anatomy.prepare import canonical
+
+    if scan.frame.dim != 3:
+        return scan
+    image, frame = canonical(scan.image, scan.frame)
+    labels, mask = (None if a is None else canonical(a, scan.frame)[0] for a in (scan.labels, scan.mask))
+    points = None if scan.points is None else frame.to_voxel(scan.frame.to_world(scan.points))
+    return Scan(image, frame, labels, mask, points)
+
+
+def on_grid(scan: Scan, target: Frame, *, outside: float | None = None) -> Scan:
+    """The scan on another grid of the same world (3D): image linear, labels and mask nearest, points in its indices.
+
+    outside: the image's value beyond its field of view; None is its least value.
+    """
+    from wbir.anatomy.prepare import resample
+
+    if same_grid(scan.frame, target):
+        return replace(scan, frame=target)
+    value = float(scan.image.min()) if outside is None else outside
+    image = resample(scan.image, scan.frame, target, outside=value)
+    labels = None if scan.labels is None else resample(scan.labels, scan.frame, target, order=0).astype(np.int16)
+    mask = None if scan.mask is None else resample(scan.mask.astype(np.uint8), scan.frame, target, order=0) > 0
+    points = None if scan.points is None else target.to_voxel(scan.frame.to_world(scan.points))
+    return Scan(image.astype(np.float32), target, labels, mask, points)
+
+
+def pair(name: str, fixed: Scan, moving: Scan, attributes: Mapping[str, str]) -> Case:
+    """The case of two scans, the moving one brought onto the fixed grid by world coordinates where its own is another."""
+    moved = on_grid(moving, fixed.frame)
+    return Case(
+        name, fixed.frame, fixed.image.astype(np.float32), moved.image.astype(np.float32), fixed.labels, moved.labels,
+        fixed.mask, moved.mask, fixed.points, moved.points, attributes=dict(attributes),
+    )  # fmt: skip
+
+
+def draw_pairs(subjects: Sequence[str], count: int | None, generator: np.random.Generator) -> list[Pair]:
+    """`count` ordered pairs (fixed, moving) of different subjects, each once, drawn by the generator; None: every one.
+
+    Raises InputError where there are fewer.
+    """
+    n = len(subjects)
+    if count is None:
+        return [(a, b) for a in subjects for b in subjects if a != b]
+    if count < 0 or count > n * (n - 1):
+        raise InputError(f"at most {n * (n - 1)} pairs of {n} subjects", f"{count}", "ask for fewer, or add subjects")
+    picks = generator.choice(n * (n - 1), size=count, replace=False).tolist() if count else []
+    return [(subjects[i], subjects[j + (j >= i)]) for i, j in (divmod(pick, n - 1) for pick in picks)]
+
+
+def write_cohort(
+    folder: Path, spec: Mapping[str, Any], cases: Iterable[Case], *, source: str, seed: int,
+    labels: Mapping[int, str] | None = None, **more: Any,
+) -> None:  # fmt: skip
+    """Write cases into `folder` with a card of the literal `spec` (COHORT) and whatever `more` says."""
+    card = {"title": spec["title"], "reference": spec["reference"], "source": source, "seed": seed, **more}
+    writer = CohortWriter(folder, card, labels)
+    for case in cases:
+        writer.add(case)
+    writer.close()
