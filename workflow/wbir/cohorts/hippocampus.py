@@ -53,7 +53,8 @@ def build(
 ) -> None:
     """Write the cohort: cases `NNN-MMM` (fixed, moving), all of `shape` at 1 mm.
 
-    data: the folder of `hippocampus`, which holds images/ and labels/ at some depth. Raises InputError for a missing folder, more pairs than the subjects allow, or scans not at 1 mm.
+    data: the folder of `hippocampus`, which holds images/ and labels/ at some depth. Raises InputError for a missing
+    folder, more pairs than the subjects allow, or scans not at 1 mm.
     """
     root = _root(data)
     images, labels = next((root / a, root / b) for a, b in FOLDERS if (root / a).is_dir())
