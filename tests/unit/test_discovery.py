@@ -84,7 +84,7 @@ def test_folds_are_seeds_and_may_differ_by_scale() -> None:
 
 def test_a_derived_cohort_has_what_its_base_has() -> None:
     plan = made_up().cohort("small")
-    assert plan.base is not None and [part.id for part in plan.chain()] == ["99-made-up.small", "99-made-up.base"]
+    assert [part.id for part in plan.chain()] == ["99-made-up.small", "99-made-up.base"]
     assert plan.available and plan.own_data and plan.dims == describe("cohorts", "hippocampus")["dims"]
     without = Paper("99-made-up", "demo", made_up().spec, {}, {})
     assert "needs the data set hippocampus" in str(without.why_not("main"))

@@ -53,7 +53,7 @@ def _data(results: PaperResults, claim: Mapping[str, Any]) -> str:
     """Which data the claim was judged on: the sources of its experiments' cohorts, or of those that they are made from."""
     names = {check["experiment"] for check in claim.get("checks", ()) if "experiment" in check}
     cohorts = [results.paper.cohort(results.paper.spec["experiments"][name]["cohort"]) for name in sorted(names)]
-    plans = [cohort.chain()[-1] for cohort in cohorts]
+    plans = [leaf for cohort in cohorts for leaf in cohort.leaves()]
     return ", ".join(sorted({f"{plan.builder} ({plan.source})" for plan in plans}))
 
 

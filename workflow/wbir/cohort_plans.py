@@ -45,8 +45,12 @@ class CohortPlan:
         return int(own) if own else self.bases[0].dims
 
     def chain(self) -> list[CohortPlan]:
-        """This plan and all that it is made from; those that come last are made from no other."""
+        """This plan and all that it is made from."""
         return [self, *(part for base in self.bases for part in base.chain())]
+
+    def leaves(self) -> list[CohortPlan]:
+        """Those that it is made from in the end, which are made from no other; itself where it is not derived."""
+        return [part for part in self.chain() if not part.bases]
 
     @property
     def datasets(self) -> tuple[str, ...]:

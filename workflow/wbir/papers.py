@@ -113,7 +113,7 @@ class Paper:
             return f"not part of the {self.scale} scale"
         plan = self.cohort(entry["cohort"])
         if not plan.available:
-            wanted = [dataset for part in plan.chain() for dataset in part.datasets if dataset not in part.data]
+            wanted = [dataset for leaf in plan.leaves() for dataset in leaf.fetched]
             return "; ".join(f"needs the data set {d}: --config 'data={{{d}: FOLDER}}'" for d in dict.fromkeys(wanted))
         return None
 
