@@ -30,18 +30,18 @@ class Scan:
 def read_scan(
     image: Path, *, labels: Path | None = None, mask: Path | None = None, points: np.ndarray | None = None
 ) -> Scan:
-    """A NIfTI or Analyze image with its label map and mask, in canonical axes (nearest to right, anterior, superior).
+    """An image of any usual format with its label map and mask, in canonical axes (nearest to right, anterior, superior).
 
     points: `(N, dim)` voxel indices of the file's array, counted from 0. Raises InputError where the files do not share a
-    grid, and as `wbir.images.read_image` does.
+    grid, and as `wbir.formats.read_any` does.
     """
-    from wbir.images import read_image
+    from wbir.formats import read_any
 
-    values, frame = read_image(image)
+    values, frame = read_any(image)
     maps = {}
     for name, path in (("labels", labels), ("mask", mask)):
         if path is not None:
-            maps[name], grid = read_image(path, dtype=np.int16)
+            maps[name], grid = read_any(path, dtype=np.int16)
             if not same_grid(grid, frame):
                 got = f"{grid.shape} and {frame.shape}" if grid.shape != frame.shape else "other places in the world"
                 raise InputError(f"{Path(path).name} on the grid of {Path(image).name}", got, "check the files")

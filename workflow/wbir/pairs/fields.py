@@ -18,11 +18,11 @@ import numpy as np
 
 from wbir.errors import InputError
 from wbir.files import written_whole
+from wbir.formats import NIFTI, affine_of
 from wbir.geometry.frames import Frame
 from wbir.images import checked_values, frame_of, from_lps_vectors, load_nifti, nifti_values, one_line
 from wbir.pairs.deformations import Deformation
-from wbir.pairs.quiet import silenced
-from wbir.pairs.scans import NIFTI, affine_of
+from wbir.quiet import silenced
 
 CONVENTIONS = ("itk", "learn2reg")
 LINEAR = (".tfm", ".txt", ".mat", ".h5", ".xfm")

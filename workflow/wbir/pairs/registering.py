@@ -23,9 +23,9 @@ from wbir.pairs.fields import write_linear
 from wbir.pairs.output import MANIFEST, provenance
 from wbir.pairs.pair import Pair
 from wbir.pairs.placing import normalised, overlap, placed_case, start_matrix
-from wbir.pairs.quiet import silenced
 from wbir.pairs.scoring import COLUMNS, PairEvaluation, header_case, measure, summary
 from wbir.pairs.sheet import write_sheet
+from wbir.quiet import silenced
 
 
 @dataclass(frozen=True)
