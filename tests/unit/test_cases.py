@@ -46,6 +46,32 @@ def test_a_case_comes_back_as_it_was(tmp_path: Path) -> None:
     assert cohort.label_names() == {1: "one", 2: "two"}
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_what_two_cases_share_is_packed_once_and_reads_the_same(
+    links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError("no hard links here")
+
+    if not links:
+        monkeypatch.setattr("os.link", refused)
+    other = replace(CASE, id="b", fixed=CASE.moving, moving=CASE.fixed)
+    moved = replace(CASE, id="c", frame=Frame(FRAME.shape, FRAME.affine @ np.diag([1.0, 1.0, 2.0, 1.0])))
+    writer = CohortWriter(tmp_path / "shared", {"title": "t"})
+    for case in (CASE, other, moved):
+        writer.add(case)
+    writer.close()
+    places = [tmp_path / "shared" / name for name in ("a-1/fixed.nii.gz", "b/moving.nii.gz", "c/fixed.nii.gz")]
+    assert places[0].samefile(places[1]) == links and not places[0].samefile(places[2]), "another grid is another file"
+    for case in (other, moved):
+        writer = CohortWriter(tmp_path / case.id, {"title": "t"})
+        writer.add(case)
+        for path in (tmp_path / case.id / case.id).iterdir():
+            assert path.read_bytes() == (tmp_path / "shared" / case.id / path.name).read_bytes()
+    write_image(places[1], CASE.moving, FRAME)
+    np.testing.assert_array_equal(read_image(places[0])[0], CASE.fixed)  # a name that is written anew leaves the other
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

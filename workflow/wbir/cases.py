@@ -6,6 +6,7 @@ source, parameters, seed, metrics that its attributes explain) and, where there 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wbir.errors import InputError
-from wbir.files import read_rows, write_json, write_rows
+from wbir.files import link_or_copy, read_rows, write_json, write_rows
 from wbir.geometry.frames import Frame
 from wbir.images import read_displacement, read_image, write_displacement, write_image
 
@@ -86,12 +87,17 @@ class Prediction:
 
 
 class CohortWriter:
-    """Writes a cohort into `folder` case by case; `close` writes the manifest and the card."""
+    """Writes a cohort into `folder` case by case; `close` writes the manifest and the card.
+
+    An image, label map or mask that an earlier case has on the same grid is not packed again: its file gets a second name (a
+    hard link), so that a subject of many pairs takes the disk and the time of one.
+    """
 
     def __init__(self, folder: Path, card: Mapping[str, Any], label_names: Mapping[int, str] | None = None) -> None:
         self.folder, self.card, self.label_names = Path(folder), dict(card), dict(label_names or {})
         self.rows: list[dict[str, str]] = []
         self.times: list[dict[str, Any]] = []
+        self._written: dict[bytes, Path] = {}  # by digest of array and grid
 
     def time(self, case_id: str, metric: str, seconds: float) -> None:
         """Note how long a step of a case's making took: kept in timings.csv, apart from what is the same in every run."""
@@ -119,8 +125,17 @@ class CohortWriter:
             write_displacement(target, array, case.frame)
         else:
             kinds = {**dict.fromkeys(LABELS, np.int16), **dict.fromkeys(MASKS, np.uint8)}
-            write_image(target, array.astype(kinds.get(name, np.float32)), case.frame)
+            self._write_image(target, array.astype(kinds.get(name, np.float32)), case.frame)
         return relative
+
+    def _write_image(self, target: Path, array: np.ndarray, frame: Frame) -> None:
+        content = hashlib.blake2b(f"{array.dtype.str} {frame.shape}".encode() + frame.affine.tobytes(), digest_size=16)
+        content.update(np.ascontiguousarray(array))
+        first = self._written.setdefault(content.digest(), target)
+        if first == target:
+            write_image(target, array, frame)
+        else:
+            link_or_copy(first, target)
 
     def close(self) -> None:
         if not self.rows:

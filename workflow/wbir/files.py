@@ -33,6 +33,15 @@ def written_whole(target: Path | str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def link_or_copy(source: Path | str, target: Path | str) -> None:
+    """A second name for the file `source` (a hard link), or a copy where the file system has no links."""
+    with written_whole(target) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+
 @contextlib.contextmanager
 def folder_written_whole(target: Path | str) -> Iterator[Path]:
     """As `written_whole`, for a folder; an existing target is replaced."""
