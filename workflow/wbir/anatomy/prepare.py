@@ -1,7 +1,7 @@
 """From scans to a pair on one grid: canonical axes, cropping, resampling, intensities, an affine start.
 
 World coordinates are millimetres in RAS+. A world map is a `(4, 4)` matrix that takes fixed millimetres to moving ones,
-the direction of a pull-back. All images here are 3D.
+the direction of a pull-back. All images here are 3D, but for `resample` and `normalise`, which take 2D too.
 """
 
 from __future__ import annotations
@@ -95,24 +95,42 @@ def resample(
 ) -> np.ndarray:
     """A scan on the grid `target`, once through `world_map` (target mm to scan mm; None is the identity).
 
-    order 0 is nearest neighbour (labels, masks: the type is kept), order 1 linear (images: float32). For order 1 and a
-    coarser target the scan is smoothed first by a Gaussian with the full width at half maximum of the target's voxel
-    (less the scan's own), so that coarse grids do not alias. Voxels outside the scan become `outside`.
+    Interpolated, and smoothed for a coarser target, as by `read_through`. Voxels outside the scan become `outside`.
+    """
+    through = np.eye(frame.dim + 1) if world_map is None else world_map
+    matrix = np.linalg.inv(frame.affine) @ through @ target.affine
+    return read_through(array, matrix, target.shape, order=order, outside=outside)
+
+
+def read_through(
+    array: np.ndarray, matrix: np.ndarray, shape: Sequence[int], *, order: int = 1, outside: float = 0.0
+) -> np.ndarray:
+    """An array (2D or 3D) on a grid of `shape` whose voxel x is read at `matrix @ x`, homogeneous, in the array's voxels.
+
+    order 0 is nearest neighbour (labels, masks: the type is kept), order 1 linear (images: float32). For order 1 and
+    steps of more than a voxel the array is smoothed first, along each of its axes, by a Gaussian with the full width at
+    half maximum of the step (less the array's own voxel), so that coarse grids do not alias. What lies outside the array
+    becomes `outside`.
     """
     from scipy import ndimage
 
     if order not in (0, 1):
         raise ValueError(f"order is 0 or 1, got {order}")
+    dim, matrix = array.ndim, np.round(matrix, 9)  # a border voxel must not fall outside by rounding
     source = array if order == 0 else np.asarray(array, dtype=np.float32)
     if order == 1:
-        widths = np.maximum(np.mean(target.spacing) ** 2 - np.square(frame.spacing), 0) ** 0.5
-        sigmas = widths / (2 * np.sqrt(2 * np.log(2))) / np.asarray(frame.spacing)
+        steps = np.linalg.norm(matrix[:dim, :dim], axis=1)
+        sigmas = np.sqrt(np.maximum(steps**2 - 1, 0)) / (2 * np.sqrt(2 * np.log(2)))
         if sigmas.max() > 0:
             source = ndimage.gaussian_filter(source, sigmas, mode="nearest", truncate=3)
-    through = np.eye(4) if world_map is None else world_map
-    matrix = np.linalg.inv(frame.affine) @ through @ target.affine
     return ndimage.affine_transform(
-        source, matrix[:3, :3], matrix[:3, 3], output_shape=target.shape, order=order, mode="constant", cval=outside
+        source,
+        matrix[:dim, :dim],
+        matrix[:dim, dim],
+        output_shape=tuple(shape),
+        order=order,
+        mode="constant",
+        cval=outside,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 import time
 from collections import OrderedDict
@@ -14,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from wbir.cases import Case, Cohort, CohortWriter
+from wbir.cases import Case
+from wbir.cohorts._derived import carried_truth, opened
 from wbir.errors import require_known
 
 COHORT = {
@@ -57,15 +57,12 @@ def build(
     Raises InputError for an unknown transform, and RuntimeError where ANTs fails.
     """
     require_known({"transform": (transform, TRANSFORMS)}, "for an alignment")
-    base = Cohort.open(data)
     parameters = {
         "bias_correction": bias_correction, "bias_iterations": list(bias_iterations), "bias_shrink": bias_shrink,
         "bias_spacing": bias_spacing, "skull_strip": skull_strip, "transform": transform,
         "linear_iterations": list(linear_iterations), "bins": bins, "sampling": sampling,
     }  # fmt: skip
-    card = {"title": COHORT["title"], "reference": COHORT["reference"], "source": source, "seed": seed}
-    card |= {"parameters": parameters, "of": json.loads((Path(data) / "card.json").read_text(encoding="utf-8"))}
-    writer = CohortWriter(folder, card, base.label_names())
+    base, writer = opened(folder, COHORT, data, source=source, seed=seed, parameters=parameters)
     corrector = Corrector(iterations=bias_iterations, shrink=bias_shrink, spacing=bias_spacing)
     for case in base:
         prepared = corrector.case(case) if bias_correction else case
@@ -155,15 +152,6 @@ def moved_by(case: Case, matrix: np.ndarray) -> Case:
         moving_labels=read(case.moving_labels, 0),
         moving_mask=read(case.moving_mask, 0),
         moving_points=None if points is None else points @ inverse[:dim, :dim].T + inverse[:dim, dim],
-        truth=None if case.truth is None else _left_of(case.truth, inverse),
+        truth=None if case.truth is None else carried_truth(case.truth, case.frame.shape, np.eye(dim + 1), matrix),
         truth_matrix=None if case.truth_matrix is None else inverse @ case.truth_matrix,
     )
-
-
-def _left_of(truth: np.ndarray, inverse: np.ndarray) -> np.ndarray:
-    """The displacement of `inverse o (id + truth)`, `(dim, *shape)` voxels."""
-    dim = truth.shape[0]
-    grid = np.indices(truth.shape[1:]).reshape(dim, -1)
-    places = grid + truth.reshape(dim, -1).astype(np.float64)
-    moved = inverse[:dim, :dim] @ places + inverse[:dim, dim:]
-    return (moved - grid).reshape(truth.shape).astype(np.float32)
