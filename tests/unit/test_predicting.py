@@ -16,7 +16,9 @@ from wbir.files import read_rows
 from wbir.geometry.frames import Frame
 from wbir.papers import CohortPlan, Measure, Unit
 
-PLAN = CohortPlan(id="pairs", builder="letters", source="simulated", own_data=False, seed=0, data="", parameters={})
+PLAN = CohortPlan(
+    id="pairs", builder="letters", source="simulated", own_data=False, seed=0, data={}, parameters={}, names=("pairs",)
+)
 UNIT = Unit(
     paper="99-made-up",
     experiment="main",

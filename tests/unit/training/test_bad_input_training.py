@@ -75,7 +75,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_no_case_to_learn_from(make_cohort: Make, tmp_path: Path) -> None:
     cohort = make_cohort([blob_case("only", "test", 1.0)])
     told(lambda: fit(cohort, tmp_path / "out"), "training cases in cohort", "none", "train split")
-    plan = CohortPlan("blobs", "letters", "simulated", False, 0, "", {})
+    plan = CohortPlan("blobs", "letters", "simulated", False, 0, {}, {}, ("blobs",))
     unit = Unit("99-test", "main", "VoxelMorph", 0, "voxelmorph", parameters(), (), 0, plan)
     told(lambda: fit_unit(unit, cohort.folder, tmp_path / "unit", device="cpu"), "split `train`", "none")
     assert not (tmp_path / "unit").exists()
