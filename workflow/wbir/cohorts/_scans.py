@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -107,6 +108,25 @@ def draw_pairs(subjects: Sequence[str], count: int | None, generator: np.random.
         raise InputError(f"at most {n * (n - 1)} pairs of {n} subjects", f"{count}", "ask for fewer, or add subjects")
     picks = generator.choice(n * (n - 1), size=count, replace=False).tolist() if count else []
     return [(subjects[i], subjects[j + (j >= i)]) for i, j in (divmod(pick, n - 1) for pick in picks)]
+
+
+def choose(
+    what: str, known: Sequence[str], present: Sequence[str], asked: Sequence[str] | None
+) -> tuple[list[str], list[str]]:
+    """Which of the `known` subjects to read, those asked for or else all that are there, and which are left out.
+
+    The latter are named on stderr. what: the data set and where it was looked for, for messages. Raises InputError where
+    a subject that was asked for is not there, or none is.
+    """
+    wanted = list(known if asked is None else asked)
+    missing = [subject for subject in wanted if subject not in present]
+    if asked is not None and missing:
+        raise InputError(f"{', '.join(missing)} of {what}", "not there", "complete the data set, or ask for others")
+    if not present or not wanted:
+        raise InputError(f"a subject of {what}", "none", "see docs/data-access.md")
+    if missing:
+        print(f"{what}: left out, as not there: {', '.join(missing)}", file=sys.stderr)
+    return [subject for subject in wanted if subject in present], missing
 
 
 def write_cohort(
