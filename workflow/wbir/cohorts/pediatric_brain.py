@@ -115,11 +115,7 @@ def build(
 
 
 def plan(design: Sequence[Sequence[int]], test_share: float, folds: int, seed: int) -> list[Child]:
-    """The children with their ages and splits. Raises InputError for an unfit design.
-
-    Children are dealt out whole: those for test come as near to `test_share` of all pairs as whole children can, then
-    the folds as near as they can to equal parts of the rest. The paper's numbers (65 for test, 3 x 123) are met exactly.
-    """
+    """The children with their ages and splits. Raises InputError for an unfit design."""
     if (
         not design
         or any(len(e) != 2 or e[0] < 2 or e[1] < 1 for e in design)
@@ -133,11 +129,20 @@ def plan(design: Sequence[Sequence[int]], test_share: float, folds: int, seed: i
         for number in range(1, count + 1):
             name = f"c{scans}-{number:02d}"
             children.append(Child(name, draw_ages(scans, named_generator(seed, "ages", name))))
+    return deal_children(children, test_share, folds, named_generator(seed, "split"))
+
+
+def deal_children(
+    children: Sequence[Child], test_share: float, folds: int, generator: np.random.Generator
+) -> list[Child]:
+    """The children with their splits: those for test, and the others in folds. Raises InputError for too few children.
+
+    Children are dealt out whole: those for test come as near to `test_share` of all pairs as whole children can, then
+    the folds as near as they can to equal parts of the rest. The paper's numbers (65 for test, 3 x 123) are met exactly.
+    """
     if len(children) < 1 + folds:
-        raise InputError(
-            f"at least {1 + folds} children, for test and each fold", f"{len(children)}", "enlarge `design`"
-        )
-    order = [children[i] for i in named_generator(seed, "split").permutation(len(children))]
+        raise InputError(f"at least {1 + folds} children, for test and each fold", f"{len(children)}", "take more")
+    order = [children[i] for i in generator.permutation(len(children))]
     total = sum(len(child.pairs) for child in children)
     test, order = _deal(order, round(test_share * total), folds)
     parts = {child.name: ("test", "") for child in test}
