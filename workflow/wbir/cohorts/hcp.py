@@ -70,9 +70,9 @@ def file_of(modality: str) -> str:
 
 
 def people_with(tree: Tree, modalities: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The people who have every modality, and those who lack one. Raises InputError where nobody has them."""
-    sets = [{path.parent.parent.name for path in tree.all(file_of(modality))} for modality in modalities]
-    people, missing = sorted(set.intersection(*sets)), sorted(set.union(*sets) - set.intersection(*sets))
+    """The people who have both modalities, and those who lack one. Raises InputError where nobody has them."""
+    first, second = ({path.parent.parent.name for path in tree.all(file_of(modality))} for modality in modalities)
+    people, missing = sorted(first & second), sorted(first ^ second)
     if not people:
         raise InputError(
             f"{' and '.join(file_of(m) for m in modalities)} of hcp", "nobody's", "see docs/data-access.md"
