@@ -45,13 +45,21 @@ def test_a_tiny_build_keeps_the_contract_with_the_same_bytes(name: str, tmp_path
     build = importlib.import_module(f"wbir.cohorts.{name}").build
     assert set(inspect.signature(build).parameters) == {"folder", "source", "data", "seed", *spec["parameters"]}
     base_cohort(tmp_path / "base")
+    base_cohort(tmp_path / "other")
+    several = spec.get("several", False)
+    bases = [tmp_path / "base", tmp_path / "other"] if several else tmp_path / "base"
     for folder in ("first", "second"):
         parameters = {**spec["parameters"], **spec["tiny"]}
-        build(tmp_path / folder, source="derived", data=tmp_path / "base", seed=3, **parameters)
+        build(tmp_path / folder, source="derived", data=bases, seed=3, **parameters)
     cohort = Cohort.open(tmp_path / "first")
     cases = list(cohort)
-    assert [case.id for case in cases] == ["case-0", "case-1"]
-    assert [case.attributes["split"] for case in cases] == ["train", "test"], "attributes go along"
+    prefixes = ["base-", "other-"] if several else [""]
+    assert [case.id for case in cases] == [f"{prefix}case-{n}" for prefix in prefixes for n in range(2)]
+    if several:
+        assert [case.attributes["fold"] for case in cases] == ["0", "1", "0", "1"], "tiny says two folds"
+    else:
+        assert [case.attributes["split"] for case in cases] == ["train", "test"], "attributes go along"
+    assert all(case.frame.dim == (spec["dims"] or 3) for case in cases)
     assert cohort.label_names() == {1: "blob"}
     files = sorted(p.relative_to(tmp_path / "first") for p in (tmp_path / "first").rglob("*") if p.is_file())
     same = [p for p in files if p.name != "timings.csv"]

@@ -235,8 +235,7 @@ class Fold(NamedTuple):
 
 def check_case(case: Case) -> None:
     """Raise InputError where a case breaks the contract (shapes, NaN, types)."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", case.id):
-        raise InputError("a case id of letters, digits and _ . + -", repr(case.id), "it names a folder: rename it")
+    check_id(case.id)
     shape, dim = case.frame.shape, case.frame.dim
     for name in (*IMAGES, *LABELS, *MASKS):
         array = getattr(case, name)
@@ -252,3 +251,9 @@ def check_case(case: Case) -> None:
         raise InputError(
             f"truth of case {case.id} as {(dim, *shape)}", f"shape {case.truth.shape}", "check the axis order"
         )
+
+
+def check_id(case_id: str) -> None:
+    """Raise InputError for a case id that cannot name a folder everywhere."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", case_id):
+        raise InputError("a case id of letters, digits and _ . + -", repr(case_id), "it names a folder: rename it")

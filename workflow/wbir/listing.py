@@ -49,7 +49,7 @@ def _cohorts() -> Iterable[Sequence[Any]]:
     rows: list[Sequence[Any]] = [("name", "title", "sources", "dimensions")]
     for name in modules("cohorts"):
         spec = describe("cohorts", name)
-        rows.append((name, spec["title"], ", ".join(spec["sources"]), spec["dims"]))
+        rows.append((name, spec["title"], ", ".join(spec["sources"]), spec["dims"] or "its base's"))
     return rows
 
 
