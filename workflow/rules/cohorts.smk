@@ -6,7 +6,7 @@ for dataset in sorted({dataset for _, plan in COHORTS.values() for dataset in pl
         name:
             f"dataset_{dataset}"
         output:
-            f"{config['cache']}/{dataset}/inventory.csv",
+            update(f"{config['cache']}/{dataset}/inventory.csv"),  # a lock file: kept, not made anew
         log:
             f"logs/{SCALE}/datasets/{dataset}.log",
         params:

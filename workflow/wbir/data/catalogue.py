@@ -63,8 +63,9 @@ class Remote:
         return cls(**{**cells, **sizes})
 
     @property
-    def url_known(self) -> bool:
-        return self.url not in (UNKNOWN, "none") or self.access == "package"
+    def fetchable(self) -> bool:
+        """Whether a program may fetch it and knows where: a wheel, or an open file with an address."""
+        return self.access == "package" or (self.access == "open" and self.url not in (UNKNOWN, "none"))
 
 
 def catalogue_path() -> Path:

@@ -8,9 +8,9 @@ from pathlib import Path
 from wbir.data.catalogue import UNKNOWN, Remote
 
 WAYS = {
-    "open": "It is open: it is fetched as soon as you accept its terms.",
-    "registration": "Its owner asks for a registration. Register, accept the terms there, and download it yourself.",
-    "request": "Its owner gives it on request. Ask, and download it yourself.",
+    "open": "It is open, but no address of its files is known to us: look for them on its owner's page.",
+    "registration": "Its owner asks for a registration: register and accept the terms there.",
+    "request": "Its owner gives it on request: ask, and say what you need it for.",
     "private": "It is private: only who has it already can use it here.",
     "package": "It lies in a Python package, which pip fetches.",
     "unknown": "How it is to be had is not known to us.",
@@ -18,28 +18,48 @@ WAYS = {
 
 
 def page(dataset: str, folder: Path, rows: Sequence[Remote], *, terms: bool) -> str:
-    """Markdown. terms: nothing is missing but the acceptance of the terms."""
-    first = rows[0]
-    way = first.access if terms or first.url_known or first.access != "open" else "unknown address"
+    """Markdown for a person. terms: the files may be fetched as soon as their terms are accepted; else somebody has to."""
+    concerned = [row for row in rows if row.fetchable == terms] or list(rows)
+    first = concerned[0]
     lines = [
         f"# How to get `{dataset}`",
         "",
-        WAYS.get(way, "It is open, but no address of its files is known to us."),
+        f"- Owner's page: {first.home}",
+        f"- Terms: {first.licence}",
+        f"- Papers that use it: {first.feeds.replace(' ', ', ')}",
         "",
     ]
-    lines += [f"- owner's page: {first.home}", f"- terms: {first.licence}"]
-    if terms:
-        lines += ["- accept them, if you do, by `--config 'accept_terms=[" + dataset + "]'` or in `config/config.yaml`"]
-    lines += ["", f"Files for `{folder}/` (archives as they are, or what was in them):", ""]
-    lines += [f"- {_line(row)}" for row in rows]
-    lines += ["", f"A copy that lies elsewhere is used by `--config 'data={{{dataset}: FOLDER}}'`."]
-    lines += ["docs/data-access.md says more.", ""]
+    lines += _accept(dataset) if terms else _by_hand(first, folder)
+    lines += ["", "| file | bytes | checksum | note |", "|---|---|---|---|", *(_line(row) for row in concerned), ""]
+    lines += [f"A copy that lies elsewhere is read where it is: `--config 'data={{{dataset}: FOLDER}}'`.", ""]
+    lines += [f"docs/data-access.md says more about `{dataset}`.", ""]
     return "\n".join(lines)
 
 
+def _accept(dataset: str) -> list[str]:
+    return [
+        "It is open. Nothing is fetched before you accept its terms:",
+        "",
+        "1. Read them on the owner's page.",
+        f"2. If you accept them, run again with `--config 'accept_terms=[{dataset}]'`, or add it to `accept_terms` in",
+        f"   `config/config.yaml`. Without the workflow: `wbir acquire {dataset} --accept-terms`.",
+        "",
+        "Then these files are fetched:",
+    ]
+
+
+def _by_hand(first: Remote, folder: Path) -> list[str]:
+    return [
+        "It has to be fetched by you:",
+        "",
+        f"1. {WAYS[first.access]}",
+        f"2. Put the files below into `{folder}/`: archives as they are, or what was in them.",
+        "3. Run again. They are verified and unpacked.",
+    ]
+
+
 def _line(row: Remote) -> str:
-    size = f"{row.bytes} bytes" if row.bytes is not None else "size unknown"
-    name = "names of the files unknown" if row.file == UNKNOWN else f"`{row.file}`"
-    check = "" if row.checksum == UNKNOWN else f"; {row.checksum} ({row.checksum_kind})"
-    note = f"; {row.note}" if row.note else ""
-    return f"{name}: {size}{check}{note}"
+    name = "names not known" if row.file == UNKNOWN else f"`{row.file}`"
+    size = UNKNOWN if row.bytes is None else str(row.bytes)
+    check = UNKNOWN if row.checksum == UNKNOWN else f"{row.checksum} ({row.checksum_kind})"
+    return f"| {name} | {size} | {check} | {row.note} |"
