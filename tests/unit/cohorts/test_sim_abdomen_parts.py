@@ -118,10 +118,11 @@ def test_the_summary_counts_measures_and_overlaps() -> None:
 
 def test_label_maps_are_turned_to_the_right(tmp_path: Path) -> None:
     labels = np.zeros((6, 4, 4), np.int16)
-    labels[0, 0, 0], labels[5, 0, 0] = 6, 1
+    labels[0, 1, 1], labels[5, 1, 1], labels[1, 0, 0], labels[4, 0, 0] = 6, 1, 2, 3
+    labels[2:4, 3, 0], labels[2:4, 0, 3] = 11, 5
     write_image(tmp_path / "0001.nii.gz", labels, Frame.of(labels.shape, 2.0))
     maps, frame = read_learn2reg(tmp_path)
-    assert maps[0][5, 0, 0] == 6 and maps[0][0, 0, 0] == 1 and frame.spacing == (2.0, 2.0, 2.0)
+    assert np.array_equal(maps[0], labels[::-1]) and frame.spacing == (2.0, 2.0, 2.0)
     with pytest.raises(InputError):
         read_learn2reg(tmp_path / "nowhere")
 

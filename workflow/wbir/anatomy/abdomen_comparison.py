@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from wbir.anatomy.abdomen_person import ORGANS
+from wbir.anatomy.directions import ABDOMEN, true_frame
+from wbir.anatomy.prepare import canonical
 from wbir.errors import InputError
 from wbir.geometry.frames import Frame
 
@@ -38,19 +40,17 @@ class Summary:
 def read_learn2reg(folder: Path) -> tuple[list[np.ndarray], Frame]:
     """The label maps `*.nii.gz` of a folder as int16, axes to right, front and up, and their frame.
 
-    The files' headers call the first axis rightwards, but the liver (and label 12) lies where it starts and spleen, aorta and label 13
-    further along: it runs to the left, and is turned here. Raises InputError where there is none, or where they differ in grid.
+    The organs of the first map tell how all arrays run (`directions.ABDOMEN`), whatever the headers say. Raises InputError where
+    there is none, or where they differ in grid.
     """
     from wbir.images import read_image
 
-    maps, frames = [], []
-    for path in sorted(Path(folder).glob("*.nii.gz")):
-        labels, frame = read_image(path, dtype=np.int16)
-        maps.append(np.ascontiguousarray(labels[::-1]))
-        frames.append(frame)
-    if not maps or any(f.shape != frames[0].shape or not np.allclose(f.spacing, frames[0].spacing) for f in frames):
-        raise InputError("label maps *.nii.gz on one grid", f"{len(maps)} in {folder}", "name the folder of the maps")
-    return maps, Frame.of(frames[0].shape, frames[0].spacing)
+    read = [read_image(path, dtype=np.int16) for path in sorted(Path(folder).glob("*.nii.gz"))]
+    frames = [frame for _, frame in read]
+    if not read or any(f.shape != frames[0].shape or not np.allclose(f.spacing, frames[0].spacing) for f in frames):
+        raise InputError("label maps *.nii.gz on one grid", f"{len(read)} in {folder}", "name the folder of the maps")
+    frame = true_frame(frames[0], ABDOMEN.axes(read[0][0]))
+    return [canonical(labels, frame)[0] for labels, _ in read], canonical(read[0][0], frame)[1]
 
 
 def summarise(maps: Sequence[np.ndarray], frame: Frame) -> Summary:
