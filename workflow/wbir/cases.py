@@ -130,7 +130,7 @@ class CohortWriter:
 
     def _write_image(self, target: Path, array: np.ndarray, frame: Frame) -> None:
         content = hashlib.blake2b(f"{array.dtype.str} {frame.shape}".encode() + frame.affine.tobytes(), digest_size=16)
-        content.update(np.ascontiguousarray(array))
+        content.update(np.ascontiguousarray(array).data)
         first = self._written.setdefault(content.digest(), target)
         if first == target:
             write_image(target, array, frame)
