@@ -49,4 +49,7 @@ def check(cohort: Cohort) -> None:
             grey = 20 + 20 * NAMES.index(shown) + models[row["subject"]] // 4
             assert abs(array[-2, 2] * 255 - grey) < 3, "lower right"
             assert abs(array[2, -3] * 255 - 255) < 3, "upper left"
+            assert abs(array[2, 8] * 255 - 255) < 9 < array[2, 8] * 255 - array[2, 4] * 255, (
+                "half of the photograph, 38% of the square"
+            )
             assert np.abs(array[2, 1] * 255 - grey) < 3, "lower left"
