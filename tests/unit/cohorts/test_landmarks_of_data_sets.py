@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,11 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mirror import dirlab
+from mirror.archives import empire10 as empire10_archive
+from mirror.archives import learn2reg_lung as archive
 from mirror.writing import write_nifti
 from wbir.cases import Case, Cohort, Prediction
-from wbir.cohorts import dirlab_4dct, dirlab_copdgene, empire10
+from wbir.cohorts import dirlab_4dct, dirlab_copdgene, empire10, learn2reg_lung
 from wbir.cohorts._scans import pair, read_scan
 from wbir.errors import InputError
 from wbir.measures.base import Evaluation
@@ -152,6 +155,23 @@ def test_pairs_of_nifti(name: str, motion: Motion, tmp_path: Path) -> None:
     assert np.abs(case.moving - expected)[inner].max() < 1e-2, "both images in one world"
 
 
+@pytest.mark.parametrize("points", ["keypoints", "landmarks"])
+def test_learn2reg_lung(points: str, tmp_path: Path) -> None:
+    """Its scans meet voxel by voxel, and millimetres are the fixed header's, whatever the moving one says."""
+    (tmp_path / "data").mkdir()
+    archive.make(tmp_path / "data")
+    shutil.unpack_archive(tmp_path / "data" / "LungCT.zip", tmp_path / "data")
+    data = {"learn2reg-lung": tmp_path / "data"}
+    learn2reg_lung.build(tmp_path / "out", source="local", data=data, seed=0, points=points, pairs=[1])
+    (case,) = Cohort.open(tmp_path / "out")
+    step = archive.place(1, 1) - archive.place(1, 0)
+    known = float(np.linalg.norm(step * case.frame.spacing))
+    assert error(case, Prediction()) == pytest.approx(known, rel=HEADER) and case.frame.spacing == (1.75, 1.25, 1.75)
+    truth = np.broadcast_to((step * [-1, 1, 1]).reshape(3, 1, 1, 1), (3, *case.frame.shape))  # files run to the left
+    assert error(case, Prediction(displacement=truth.astype(np.float32))) < FIELD
+    assert error(case, Prediction(displacement=-truth.astype(np.float32))) > known
+
+
 def small(folder: Path) -> None:
     dirlab_files(folder, "4dct", affine)
 
@@ -224,13 +244,11 @@ def test_published_grids_are_those_of_the_owner() -> None:
 
 
 def test_empire_refuses_a_cut_volume_and_reads_on_without_masks(tmp_path: Path) -> None:
-    from mirror.archives import empire10 as archive
-
     def build(out: str) -> Cohort:
         empire10.build(tmp_path / out, source="local", data={"empire10": tmp_path / "data"}, seed=0, cases=[7])
         return Cohort.open(tmp_path / out)
 
-    archive.make(tmp_path / "data")
+    empire10_archive.make(tmp_path / "data")
     for path in (tmp_path / "data" / "lungMasks").iterdir():
         path.unlink()
     (case,) = build("without")

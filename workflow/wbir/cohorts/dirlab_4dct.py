@@ -25,7 +25,7 @@ COHORT = {
     "datasets": ["dirlab-4dct"],
     "stack": "torch",
     "threads": 1,
-    "mem_mb": 3000,
+    "mem_mb": 2000,
     "runtime": 30,
     "parameters": {
         "cases": None,  # numbers; None: all that are there

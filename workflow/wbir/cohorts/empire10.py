@@ -20,7 +20,7 @@ COHORT = {
     "sources": ["public", "local"],
     "stack": "torch",
     "threads": 1,
-    "mem_mb": 8000,
+    "mem_mb": 5000,
     "runtime": 60,
     "parameters": {
         "cases": None,  # numbers; None: all that are there. Paper 10 takes 1, 7, 8, 14, 18, 20, 21, 28
