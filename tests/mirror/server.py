@@ -9,6 +9,7 @@ import itertools
 import mimetypes
 import os
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
@@ -64,9 +65,11 @@ class Exchange(http.server.BaseHTTPRequestHandler):
         answer(self)
 
     def begin(self, status: int, length: int, kind: str = "application/octet-stream", **headers: str) -> None:
+        """headers: `Retry_After="1"` and the like; they may say otherwise about the length than is true."""
         self.send_response(status)
-        for name, value in {"Content-Type": kind, "Content-Length": str(length), **headers}.items():
-            self.send_header(name.replace("_", "-"), value)
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        for name, value in {"Content-Type": kind, "Content-Length": str(length), **more}.items():
+            self.send_header(name, value)
         self.end_headers()
 
     def send(self, content: bytes) -> None:
@@ -135,7 +138,7 @@ def stall(after: int) -> Answer:
 
 
 def reply(content: bytes = b"", *, status: int = 200, kind: str = "application/octet-stream", **headers: str) -> Answer:
-    """Other bytes than the file's, a server error, a web page. headers: `Retry_After="1"` and the like."""
+    """Other bytes than the file's, a server error, a web page."""
 
     def answer(exchange: Exchange) -> None:
         exchange.begin(status, len(content), kind, **headers)
@@ -148,12 +151,19 @@ def redirect(target: str) -> Answer:
     return reply(status=302, Location=target)
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that go away, or are killed, are what many tests are about."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[Site]:
     """Serve `folder` until the block ends; within it, no proxy stands between."""
     site = Site(folder)
     handler = type("Handler", (Exchange,), {"site": site})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     site.root = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

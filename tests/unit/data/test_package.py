@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from loopback import Site, body, running
 
+from mirror.server import Site
 from wbir.data.catalogue import Remote
 from wbir.data.package import fetch_wheel, pinned
 from wbir.errors import InputError
@@ -37,26 +36,18 @@ def wheel() -> bytes:
 def row(content: bytes) -> Remote:
     checksum = f"sha256:{hashlib.sha256(content).hexdigest()}"
     return Remote(
-        "demo", NAME, "package", "https://example.org", "unknown", "MIT", checksum, "registry", None, "none", "-"
+        "demo", NAME, "package", "https://example.org", "unknown", "MIT", checksum, "registry", None, None, "none", "-"
     )
-
-
-@pytest.fixture
-def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """A running site; no proxy stands between."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with running() as pages:
-        yield pages
 
 
 @pytest.fixture
 def index(site: Site, monkeypatch: pytest.MonkeyPatch) -> bytes:
     """An index that holds the demo wheel; returns the wheel's bytes."""
     content = wheel()
-    site.serve(f"/files/{NAME}", body(content))
-    page = f'<!DOCTYPE html><html><body><a href="/files/{NAME}">{NAME}</a></body></html>'.encode()
-    site.serve("/simple/demo-scans/", body(page, kind="text/html"))
-    use_index(monkeypatch, site.url("/simple"))
+    site.put(f"files/{NAME}", content)
+    page = f'<!DOCTYPE html><html><body><a href="/files/{NAME}">{NAME}</a></body></html>'
+    site.put("simple/demo-scans/index.html", page.encode())
+    use_index(monkeypatch, site.url("simple"))
     return content
 
 

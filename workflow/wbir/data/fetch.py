@@ -81,7 +81,16 @@ def _bring(source: Remote, partial: Partial, patience: Patience) -> None:
             tries = 1 if partial.size > furthest else tries + 1
             furthest = max(furthest, partial.size)
             if not fault.passing or tries > patience.retries:
-                got = f"{fault} ({tries} tries)" if fault.passing else str(fault)
-                kept = f"run it again: {partial.size} bytes are kept; or " if fault.passing and partial.size else ""
-                raise InputError(f"{source.file} from {source.url}", got, kept + by_hand(source)) from fault
+                raise _given_up(source, partial, fault, tries) from fault
             sleep(min(max(patience.wait_s * 2 ** (tries - 1), fault.wait_s), patience.longest_wait_s))
+
+
+def _given_up(source: Remote, partial: Partial, fault: Fault, tries: int) -> InputError:
+    todo = by_hand(source)
+    if partial.size:
+        todo = f"run it again later, {partial.size} bytes of it are kept; or {todo}"
+    else:
+        partial.remove()
+    return InputError(
+        f"{source.file} from {source.url}", f"{fault} ({tries} tries)" if fault.passing else f"{fault}", todo
+    )

@@ -130,7 +130,7 @@ def transfer(url: str, partial: Partial, *, timeout_s: float, most: int | None =
     except InputError:
         partial.remove()
         raise
-    if version.total is not None and partial.size < version.total:
+    if version.total is not None and partial.size < version.total and (most is None or partial.size <= most):
         raise Fault(f"{partial.size} of {version.total} bytes")
 
 
