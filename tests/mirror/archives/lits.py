@@ -45,6 +45,7 @@ def check(cohort: Cohort) -> None:
     for case, number, other in ((cohort.case("0-27"), 0, 27), (cohort.case("27-0"), 27, 0)):
         assert case.fixed_labels is not None and case.moving_labels is not None
         steps, origin, corner, sides = VOLUMES[number]
+        assert (np.diag(case.frame.affine) > 0).all(), "axes run to the right, forwards and upwards"
         assert case.frame.spacing == tuple(np.abs(np.float32(steps)).tolist())
         assert case.fixed_labels.sum() == np.prod(sides) and set(np.unique(case.fixed)) == {-1000, 40, 100 + number}
         dark = case.frame.to_world(np.argwhere(case.fixed == 40).astype(float))[0]

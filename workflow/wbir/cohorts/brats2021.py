@@ -36,8 +36,8 @@ COHORT = {
     "runtime": 20,
     "parameters": {
         "patients": {"test": 50, "train": 0, "validation": 0},  # drawn by the seed, no one twice
-        # axial slice: an index of the grid (80: what a script of the authors takes), largest (where the patient's tumour
-        # covers most), or none (the volume, 3D)
+        # axial slice: an index of the grid from below (80: docs/data-access.md), largest (where the patient's tumour covers
+        # most), or none (the volume, 3D)
         "slice": "80",
         "least_area": 100.0,  # mm2 of tumour in the slice, or the patient is passed over
         "percentiles": [0.0, 99.5],  # of each brain: become 0 and 1; null keeps the values of the files

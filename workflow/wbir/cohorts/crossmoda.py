@@ -41,6 +41,7 @@ COHORT = {
     "dims": 3,
 }
 LABELS = {1: "vestibular schwannoma", 2: "cochlea"}
+LAST_TRAINING = 210  # T2 scans with a higher number are the challenge's validation set
 KEPT = 12  # scans held: a target and its atlases
 
 
@@ -60,9 +61,7 @@ def build(
     labelled = [number for number, path in _numbered(tree, "ceT1") if tree.find(_label(path.name))]
     sources = deal(labelled, {"test": pool}, seed)["test"]
     scans = dict(_numbered(tree, fixed))
-    official = {
-        number: "validation" if "validation" in path.parent.name else "training" for number, path in scans.items()
-    }
+    official = {number: "validation" if int(number) > LAST_TRAINING else "training" for number in scans}
     groups = _targets(labelled if fixed == "ceT1" else list(scans), official, targets, seed)
     parameters = {"fixed": fixed, "targets": dict(targets), "pool": pool, "atlases": atlases, "place": place}
 

@@ -92,9 +92,9 @@ def usable(tree: Tree, leave_out: Sequence[int]) -> tuple[list[str], list[str]]:
     paths = tree.all("volume-*.nii") or [tree.one("volume-*.nii")]
     found = {int(match[1]): path for path in paths if (match := re.fullmatch(r"volume-(\d+)\.nii", path.name.lower()))}
     labelled = [n for n in sorted(found) if n not in leave_out and tree.find(f"segmentation-{n}.nii")]
-    without = [n for n in labelled if np.allclose(load_nifti(found[n]).affine, np.eye(4))]
+    without = [n for n in labelled if np.allclose(np.abs(load_nifti(found[n]).affine[:3, :3]), np.eye(3))]
     if without:
-        print(f"lits: the header is the identity, left out: {', '.join(map(str, without))}", file=sys.stderr)
+        print(f"lits: the header has no geometry, left out: {', '.join(map(str, without))}", file=sys.stderr)
     present = [str(n) for n in labelled if n not in without]
     if not present:
         raise InputError(
