@@ -27,7 +27,7 @@ COHORT = {
     "stack": "torch",
     "threads": 1,
     "mem_mb": 4000,
-    "runtime": 60,
+    "runtime": 120,
     "parameters": {
         "fixed": "hrT2",  # or ceT1
         # fixed scans, drawn by the seed: validation ones of the challenge's validation set where it is hrT2, all others of
