@@ -11,6 +11,8 @@ DECLARED = {
     "lungs": {"use": "lung_ct", "real": "real-lungs"},
     "real-lungs": {"use": "resampled", "of": "crops"},
     "crops": {"use": "hippocampus", "own_data": True},
+    "six": {"use": "letters", "real": "six-files"},
+    "six-files": {"use": "scan_folder"},
     "brains": {"use": "nirep", "source": "local"},
 }
 
@@ -54,6 +56,12 @@ def test_local_without_a_folder_is_not_to_be_had() -> None:
     assert not plan("lungs", {"lungs": "local"}).available
     assert plan("brains", {"all": "public"}).available
     assert plan("brains", data={"nirep": "/somewhere"}).source == "local"
+
+
+def test_what_is_asked_of_all_leaves_alone_whose_real_data_must_be_named() -> None:
+    assert plan("six", {"all": "public"}).id == "99-made-up.six"
+    assert not plan("six", {"six": "local"}).available, "asked for by name: no stand-in slips in"
+    assert plan("six", data={"mendeley-gnhg9n76nn": "/somewhere"}).id == "99-made-up.six-files"
 
 
 def test_the_folder_of_another_data_set_changes_nothing() -> None:

@@ -72,4 +72,4 @@ def test_every_paper_plans_with_its_own_data(snakemake, scale: str) -> None:  # 
 def test_a_named_folder_is_not_acquired(snakemake, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     done = snakemake("-n", "26-bounding-box", "--config", f"data={{learn2reg-abdomen: {tmp_path}}}")
     assert "dataset_learn2reg-abdomen" not in done.stdout
-    assert "cohorts/26-bounding-box.abdomen-real" in done.stdout
+    assert "cohorts/26-bounding-box.learn2reg" in done.stdout

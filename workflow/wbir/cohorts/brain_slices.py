@@ -23,7 +23,7 @@ COHORT = {
         "NIREP brains at the same relative height; no truth, and the slices differ in anatomy that no 2D warp "
         "explains."
     ),
-    "sources": ["simulated", "local"],
+    "sources": ["simulated", "public", "local"],
     "datasets": ["nirep"],
     "stack": "torch",
     "threads": 1,
@@ -52,7 +52,7 @@ def build(
     folder: Path, *, source: str, data: Mapping[str, Path] | None, seed: int, size: int, spacing: float, height: float,
     components: Sequence[Sequence[float]], bias: float, noise: float, subjects: Sequence[str],
 ) -> None:  # fmt: skip
-    """Write the one case. data: for source local the folder with the NIREP files, which leave the seed without a part.
+    """Write the one case. data: for the real sources the folder with the NIREP files, which leave the seed without a part.
 
     Raises InputError for a height outside 0 to 1, or where the files are missing.
     """
@@ -62,7 +62,7 @@ def build(
         )
     card: dict = {"title": COHORT["title"], "reference": COHORT["reference"], "source": source, "seed": seed}
     card["parameters"] = {"size": size, "height": height}
-    if source == "local":
+    if source != "simulated":
         card["parameters"]["subjects"] = list(subjects)
         case = local_case(data, subjects, size, height)
     else:
