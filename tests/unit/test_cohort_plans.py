@@ -61,7 +61,7 @@ def test_local_without_a_folder_is_not_to_be_had() -> None:
 def test_what_is_asked_of_all_leaves_alone_whose_real_data_must_be_named() -> None:
     assert plan("six", {"all": "public"}).id == "99-made-up.six"
     assert not plan("six", {"six": "local"}).available, "asked for by name: no stand-in slips in"
-    assert plan("six", data={"mendeley-gnhg9n76nn": "/somewhere"}).id == "99-made-up.six-files"
+    assert plan("six", data={"scan_folder": "/somewhere"}).id == "99-made-up.six-files"
 
 
 def test_the_folder_of_another_data_set_changes_nothing() -> None:
