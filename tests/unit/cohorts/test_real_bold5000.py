@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from wbir.cases import Cohort
-from wbir.cohorts.bold5000 import COHORT, WHEEL, build
-from wbir.data.catalogue import remote
+from wbir.cohorts.bold5000 import COHORT, build
+from wbir.data.acquire import acquire
+from wbir.data.catalogue import catalogue
 from wbir.errors import InputError
 from wbir.geometry.frames import Frame
 from wbir.images import write_image
@@ -18,9 +19,9 @@ from wbir.images import write_image
 TINY: dict[str, Any] = {**COHORT["parameters"], **COHORT["tiny"]}  # type: ignore[dict-item]
 
 
-def fake(cache: Path) -> Path:
+def fake(data: Path) -> Path:
     """Balls for heads, each in another place, on a thick neck; the vertex is the balls' top."""
-    folder = cache / "bold5000" / "unpacked" / "img2fmri" / "derivatives" / "T1"
+    folder = data / "img2fmri" / "derivatives" / "T1"
     for number in (1, 2, 3):
         frame = Frame((44, 64, 64), np.diag([4.0, 4.0, 4.0, 1.0]))
         points = np.moveaxis(np.indices(frame.shape), 0, -1) * 4.0 - np.array([80 + 4 * number, 120, 160])
@@ -29,11 +30,11 @@ def fake(cache: Path) -> Path:
         image = (ball * (500 + points[..., 1]) + neck * (500 + points[..., 1])).astype(np.float32)
         name = f"sub-CSI{number}_ses-16_anat_sub-CSI{number}_ses-16_T1w.nii.gz"
         write_image(folder / name, image, frame)
-    return cache
+    return data
 
 
 def make(folder: Path, data: Path | None, **changes: Any) -> Cohort:
-    build(folder, source="package", data=data, seed=0, **{**TINY, **changes})
+    build(folder, source="package", data=data and {"bold5000": data}, seed=0, **{**TINY, **changes})
     return Cohort.open(folder)
 
 
@@ -55,36 +56,26 @@ def test_the_neck_is_cut(tmp_path: Path) -> None:
     assert 165 < height < 190  # 170 mm below the vertex; the made-up scans are 256 mm high
 
 
-def test_wrong_pairs_and_no_cache_are_refused(tmp_path: Path) -> None:
+def test_wrong_pairs_and_no_folder_are_refused(tmp_path: Path) -> None:
     for pairs in ([["CSI1", "CSI4"]], [["CSI1", "CSI1"]], [["CSI1"]]):
         with pytest.raises(InputError, match="CSI1, CSI2, CSI3"):
             make(tmp_path / "out", fake(tmp_path), pairs=pairs)
-    with pytest.raises(InputError, match="cache folder"):
+    with pytest.raises(InputError, match="a folder of the data set"):
         make(tmp_path / "out", None)
 
 
-def test_without_a_network_the_message_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
-    monkeypatch.setenv("PIP_RETRIES", "0")
-    for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(InputError, match=r"pip download --no-deps img2fmri==1\.0"):
-        make(tmp_path / "out", tmp_path / "cache")
-    assert not (tmp_path / "cache" / "bold5000" / "unpacked").exists()
-
-
 def test_real_heads_are_laid_on_each_other(real_data: Path, tmp_path: Path) -> None:
-    wheel = real_data / "bold5000" / WHEEL
+    name = next(row.file for row in catalogue() if row.dataset == "bold5000")
+    wheel = real_data / "bold5000" / name
     if not wheel.is_file():
-        pytest.skip(f"no {WHEEL} in {wheel.parent}: fetch it there to run this test")
-    cache = tmp_path / "bold5000"
-    cache.mkdir()
-    (cache / remote("bold5000", WHEEL).file).symlink_to(wheel)
+        pytest.skip(f"no {name} in {wheel.parent}: fetch it there to run this test")
+    (tmp_path / "cache" / "bold5000").mkdir(parents=True)
+    (tmp_path / "cache" / "bold5000" / name).symlink_to(wheel)
+    data = acquire("bold5000", tmp_path / "cache")
     pairs = [["CSI3", "CSI2"]]
     asked: dict[str, Any] = {"spacing": 4.0, "mask": True, "margin_mm": 20.0, "pairs": pairs}
-    raw = make(tmp_path / "raw", tmp_path, **asked, affine=False).case("CSI3-CSI2")
-    laid = make(tmp_path / "laid", tmp_path, **asked, affine=True).case("CSI3-CSI2")
+    raw = make(tmp_path / "raw", data, **asked, affine=False).case("CSI3-CSI2")
+    laid = make(tmp_path / "laid", data, **asked, affine=True).case("CSI3-CSI2")
     for case in (raw, laid):
         assert case.fixed_mask is not None and case.moving_mask is not None
         litres = case.fixed_mask.sum() * 64 / 1e6

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 from wbir.cases import Cohort
-from wbir.cohorts.hippocampus import COHORT, build, draw_pairs
+from wbir.cohorts.hippocampus import COHORT, build, split_pairs
 from wbir.errors import InputError
 from wbir.files import write_text
 from wbir.geometry.frames import Frame
@@ -32,7 +31,7 @@ def fake(folder: Path, names: tuple[str, str] = ("images", "labels"), spacing: f
 
 
 def make(folder: Path, data: Path | None, source: str = "local", seed: int = 0, **changes: Any) -> Cohort:
-    build(folder, source=source, data=data, seed=seed, **{**TINY, **changes})
+    build(folder, source=source, data=data and {"hippocampus": data}, seed=seed, **{**TINY, **changes})
     return Cohort.open(folder)
 
 
@@ -50,27 +49,22 @@ def test_crops_of_all_sizes_come_to_lie_on_one_grid_about_their_middle(tmp_path:
 
 def test_pairs_follow_the_seed_and_splits_share_no_subject() -> None:
     subjects = [f"{n:03d}" for n in range(20)]
-    drawn = draw_pairs(subjects, 50, 40, seed=1)
-    assert drawn == draw_pairs(subjects, 50, 40, seed=1) != draw_pairs(subjects, 50, 40, seed=2)
+    drawn = split_pairs(subjects, 50, 40, seed=1)
+    assert drawn == split_pairs(subjects, 50, 40, seed=1) != split_pairs(subjects, 50, 40, seed=2)
     assert [len(drawn[s]) for s in ("test", "train")] == [50, 40]
     people = {split: {s for pair in pairs for s in pair} for split, pairs in drawn.items()}
     assert not people["test"] & people["train"]
-    every = draw_pairs(subjects, 380, 0, seed=0)["test"]
+    every = split_pairs(subjects, 380, 0, seed=0)["test"]
     assert len(set(every)) == 380 and all(a != b for a, b in every)
     for wrong in (381, -1):
         with pytest.raises(InputError, match="at most 380"):
-            draw_pairs(subjects, wrong, 0, seed=0)
+            split_pairs(subjects, wrong, 0, seed=0)
 
 
-def test_a_downloaded_archive_is_unpacked_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = fake(tmp_path / "Task04_Hippocampus", ("imagesTr", "labelsTr"))
-    write_text(source / "imagesTr" / "._hippocampus_000.nii.gz", "what macOS leaves behind")
-    (tmp_path / "cache" / "hippocampus").mkdir(parents=True)
-    archive = tmp_path / "cache" / "hippocampus" / "Task04_Hippocampus.tar"
-    with tarfile.open(archive, "w") as bundle:
-        bundle.add(source, "Task04_Hippocampus")
-    monkeypatch.setattr("wbir.data.fetch.fetch", lambda remote, folder: archive)
-    assert len(make(tmp_path / "out", tmp_path / "cache", source="public", pairs=12)) == 12
+def test_the_owners_names_of_folders_at_any_depth_without_what_an_archiver_left(tmp_path: Path) -> None:
+    scans = fake(tmp_path / "unpacked" / "Task04_Hippocampus", ("imagesTr", "labelsTr")) / "imagesTr"
+    write_text(scans / "._hippocampus_000.nii.gz", "what macOS leaves behind")
+    assert len(make(tmp_path / "out", tmp_path, source="public", pairs=12)) == 12
 
 
 def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:

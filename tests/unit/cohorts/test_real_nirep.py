@@ -11,7 +11,10 @@ import pytest
 
 from wbir.cases import Cohort
 from wbir.cohorts.nirep import COHORT, LABELS, build, choose_pairs
+from wbir.data.acquire import acquire
+from wbir.data.catalogue import COLUMNS, catalogue_path
 from wbir.errors import InputError
+from wbir.files import read_rows, write_rows
 from wbir.geometry.frames import Frame
 from wbir.images import write_image
 
@@ -32,7 +35,7 @@ def fake(folder: Path, subjects: tuple[str, ...]) -> Path:
 
 
 def make(folder: Path, data: Path | None, source: str = "local", **changes: Any) -> Cohort:
-    build(folder, source=source, data=data, seed=0, **{**TINY, **changes})
+    build(folder, source=source, data=data and {"nirep": data}, seed=0, **{**TINY, **changes})
     return Cohort.open(folder)
 
 
@@ -98,12 +101,15 @@ def test_the_affine_map_brings_real_brains_nearer(real_data: Path, tmp_path: Pat
 
 
 def test_the_real_regions_lie_where_their_names_say(real_data: Path, tmp_path: Path) -> None:
-    """Through the cache of source public, with the real checksums and no network."""
+    """Through the cache, with the real checksums and no network."""
     cache = tmp_path / "cache" / "nirep"
     cache.mkdir(parents=True)
-    for name in ("na01", "na01_seg", "na02", "na02_seg"):
-        (cache / f"{name}.nii.gz").symlink_to(real_data / "nirep" / f"{name}.nii.gz")
-    cohort = make(tmp_path / "out", cache.parent, source="public", spacing=4.0)
+    rows = [row for row in read_rows(catalogue_path()) if row["file"].startswith(("na01", "na02"))]
+    write_rows(tmp_path / "datasets.csv", rows, COLUMNS)
+    for row in rows:
+        (cache / row["file"]).symlink_to(real_data / "nirep" / row["file"])
+    data = acquire("nirep", tmp_path / "cache", listing=tmp_path / "datasets.csv")
+    cohort = make(tmp_path / "out", data, source="public", spacing=4.0)
     names, case = cohort.label_names(), cohort.case("na01-na02")
     centres = {
         name: case.frame.to_world(np.argwhere(case.fixed_labels == n).mean(axis=0)[None])[0]
