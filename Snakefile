@@ -15,6 +15,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/cohorts.smk"
+include: "workflow/rules/sheets.smk"
 include: "workflow/rules/fit.smk"
 include: "workflow/rules/predict.smk"
 include: "workflow/rules/exhibits.smk"

@@ -146,10 +146,16 @@ def exhibit_files(paper, kind):
     return [f"{RESULTS}/{paper.slug}/{kind}/{i}.{s}" for i in paper.spec.get(kind, ()) for s in suffixes]
 
 
+def sheet(paper, plan):
+    """The picture of a cohort for a paper's reader: of one that is real, or made from another."""
+    return f"{RESULTS}/{paper.slug}/cohorts/{plan.id}.png"
+
+
 def paper_files(paper):
     """Everything that is made for a paper."""
     claims = [f"{RESULTS}/{paper.slug}/{name}" for name in ("claims.csv", "claims.html", "qc.csv")]
-    return [*exhibit_files(paper, "tables"), *exhibit_files(paper, "figures"), *claims]
+    sheets = [sheet(paper, plan) for plan in paper.sheets()]
+    return [*exhibit_files(paper, "tables"), *exhibit_files(paper, "figures"), *claims, *sheets]
 
 
 def site_inputs():
@@ -157,7 +163,7 @@ def site_inputs():
     units = [unit for paper in PAPERS.values() for unit in paper.units()]
     parts = [f"{RESULTS}/{unit.id}/{name}" for unit in units for name in ("manifest.json", "gallery")]
     parts += [f"{RESULTS}/{unit.id}/fit.json" for unit in units if unit.spec["kind"] == "learned"]
-    cohorts = sorted({f"{RESULTS}/cohorts/{unit.cohort.id}" for unit in units})
+    cohorts = sorted({f"{RESULTS}/cohorts/{part.id}" for unit in units for part in unit.cohort.chain()})
     return [*parts, *cohorts, *sorted(str(path) for path in Path(RESULTS).glob("[!0-9]*/claims*.csv"))]
 
 

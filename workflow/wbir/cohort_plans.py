@@ -53,6 +53,11 @@ class CohortPlan:
         return [part for part in self.chain() if not part.bases]
 
     @property
+    def wants_sheet(self) -> bool:
+        """Whether a person must look at it before anything is registered: it is real, or made from another."""
+        return bool(self.bases) or self.source in (*REAL_SOURCES, "package")
+
+    @property
     def datasets(self) -> tuple[str, ...]:
         """The data sets whose files it reads itself, as `data` and config/datasets.csv call them."""
         return datasets_of(self.builder) if self.source not in ("simulated", DERIVED) else ()
@@ -91,16 +96,17 @@ class Choice:
     def plan(self, name: str, asked: str | None = None) -> CohortPlan:
         """The plan of a declared cohort, or of the builder of that name.
 
-        A cohort whose entry has `real` gives way to that one where a real source is asked for, or data of it are named.
+        A cohort whose entry has `real` gives way to that one where a real source is asked for, or data of it are named; what
+        is asked of all cohorts leaves those alone whose real data cannot be had that way.
         asked: the source asked for a cohort that needs this one. Raises InputError for a source that it does not have.
         """
         entry = self.declared.get(name, {"use": name})
         identity = f"{self.slug}.{name}" if name in self.declared else name
         named = self.sources.get(identity) or self.sources.get(name)
         wanted = named or asked or self.sources.get(EVERY)
-        if "real" in entry and (wanted in (*REAL_SOURCES, None)):
+        if "real" in entry and wanted in (*REAL_SOURCES, None):
             real = self.plan(entry["real"], wanted or "public")
-            if wanted or any(part.data for part in real.chain()):
+            if (wanted and (named or asked or real.available)) or any(part.data for part in real.chain()):
                 return replace(real, names=(name, *real.names))
         spec = describe("cohorts", entry["use"])
         bases = self._bases(name, entry, spec, wanted)

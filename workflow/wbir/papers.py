@@ -89,6 +89,11 @@ class Paper:
         """The cohorts of all experiments, runnable or not."""
         return [self.cohort(entry["cohort"]) for entry in self.spec["experiments"].values()]
 
+    def sheets(self) -> list[CohortPlan]:
+        """The cohorts of its units, and those that these are made from, of which a sheet is drawn; sorted by id."""
+        parts = {part.id: part for unit in self.units() for part in unit.cohort.chain()}
+        return [parts[name] for name in sorted(parts) if parts[name].wants_sheet]
+
     def _layers(self, entry: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         return entry.get("with", {}), entry.get(self.scale, {})
 

@@ -1,4 +1,4 @@
-"""`wbir collect`, `wbir exhibit`, `wbir claims`, `wbir report`: from measurements to what is read."""
+"""`wbir cohort-sheet`, `wbir collect`, `wbir exhibit`, `wbir claims`, `wbir report`: from results to what is read."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from wbir.commands._shared import Command, Commands, add_command, add_scale, cho
 def add(commands: Commands) -> None:
     """Declare the commands."""
     entries: list[tuple[str, Command, str, str]] = [
+        (
+            "cohort-sheet",
+            run_cohort_sheet,
+            "Draw cases of a paper's cohorts with their numbers, those of a derived cohort below the ones that they came from.",
+            "wbir cohort-sheet 24-pediatric RR-15",
+        ),
         (
             "collect",
             run_collect,
@@ -25,12 +31,21 @@ def add(commands: Commands) -> None:
         add_scale(parser)
         parser.add_argument("paper", help="the paper's slug")
         parser.add_argument("--results", type=Path, help="the results folder (default: results/<scale>)")
+        if name == "cohort-sheet":
+            parser.add_argument("cohorts", nargs="*", help="names of cohorts (default: all that are real or derived)")
         if name == "exhibit":
             parser.add_argument("exhibits", nargs="*", help="ids of tables and figures (default: all)")
     what = "Write the scoreboard over all papers of the proceedings."
     parser = add_command(commands, "report", run_report, what, "wbir report --scale demo")
     parser.add_argument("--scale", default="demo", help="demo, bench or paper (default: demo)")
     parser.add_argument("--results", type=Path, help="the results folder (default: results/<scale>)")
+
+
+def run_cohort_sheet(options: argparse.Namespace) -> None:
+    """`wbir cohort-sheet`."""
+    from wbir.cohort_sheet import write_sheets
+
+    write_sheets(chosen_paper(options, options.paper), results_folder(options), options.cohorts)
 
 
 def run_collect(options: argparse.Namespace) -> None:

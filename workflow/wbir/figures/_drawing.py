@@ -96,8 +96,10 @@ def slice_of(array: np.ndarray, axis: int, at: float) -> np.ndarray:
 
 
 def show_image(axes: Axes, image: np.ndarray, **options: Any) -> None:
-    """Draw a slice with array axis 0 to the right and axis 1 upwards (right and anterior, or superior, in RAS)."""
-    axes.imshow(image.T, origin="lower", interpolation="nearest", **options)
+    """Draw a slice, or one in colours `(X, Y, 3)`, with array axis 0 to the right and axis 1 upwards (right and anterior,
+    or superior, in RAS).
+    """
+    axes.imshow(image.swapaxes(0, 1), **{"origin": "lower", "interpolation": "nearest", **options})
     bare(axes)
 
 

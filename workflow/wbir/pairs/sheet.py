@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wbir.figures._drawing import plane_of, show_grid, show_image, slice_of
+from wbir.figures._drawing import plane_of, show_grid, show_image
+from wbir.figures._planes import PLANES, Turned, checkerboard, in_plane, middle
 from wbir.files import written_whole
-from wbir.geometry.frames import Frame
 from wbir.measures.base import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PLANES = ("sagittal", "coronal", "axial")  # by the axis across them
-LETTERS = ("RL", "AP", "IS")  # low and high end of the turned axes
-SQUARES = 8  # of the checkerboard along the longer side
+TOWARDS = (-1, -1, 1)  # left, back, up
 LINES = 32  # of the grid, about
 FOLDED = "#FF00FF"
 PANELS = (
@@ -58,33 +56,25 @@ def write_sheet(path: Path, before: Evaluation, after: Evaluation, title: str) -
         figure.savefig(temporary, dpi=110, metadata={"Software": None})
 
 
-class _Turned:
+class _Turned(Turned):
     """The arrays of a pair turned so that their axes run to the left, to the back and upwards (LPS for x and y)."""
 
     def __init__(self, before: Evaluation, after: Evaluation) -> None:
         frame = after.case.frame
-        self.dim, self.order, self.signs = frame.dim, *_turn(frame)
-        self.spacing = [frame.spacing[a] for a in self.order]
-        self.fixed, self.moving = self._image(after.case.fixed), self._image(before.warped)
-        self.warped, self.jacobian = self._image(after.warped), self._image(after.jacobian_determinant)
-        field = np.stack([self._image(after.displacement[a]) for a in self.order])
+        super().__init__(frame, TOWARDS[: frame.dim])
+        self.fixed, self.moving = self.array(after.case.fixed), self.array(before.warped)
+        self.warped, self.jacobian = self.array(after.warped), self.array(after.jacobian_determinant)
+        field = np.stack([self.array(after.displacement[a]) for a in self.order])
         field = field * np.reshape(self.signs, (-1, *(1,) * self.dim))
         self.field = field - field.mean(axis=tuple(range(1, self.dim + 1)), keepdims=True)
-        self.at = _middle(self.fixed)
+        self.at = middle(self.fixed)
         values = np.concatenate([self.fixed.ravel()[::7], self.warped.ravel()[::7]])
         self.low, self.high = (float(v) for v in np.percentile(values, (0.5, 99.5)))
         self.high = max(self.high, self.low + 1e-6)
 
-    def _image(self, array: np.ndarray) -> np.ndarray:
-        turned = array.transpose(self.order)
-        return turned[tuple(slice(None, None, int(s)) for s in self.signs)]
-
-    def cut(self, array: np.ndarray, axis: int) -> np.ndarray:
-        return slice_of(array, axis, self.at[axis] if self.dim == 3 else 0.5)
-
     def proportion(self, axis: int) -> float:
         """Height over width of the slices across an axis, in the world; not further from 1 than a sheet can bear."""
-        across, up = (self.fixed.shape[a] * self.spacing[a] for a in _in_plane(self.dim, axis))
+        across, up = (self.extent(a) for a in in_plane(self.dim, axis))
         return min(max(up / across, 0.3), 3.0)
 
     def folds(self) -> str:
@@ -93,29 +83,14 @@ class _Turned:
         return f"folds (determinant at or below 0): {count} of {self.jacobian.size} voxels ({share})"
 
 
-def _turn(frame: Frame) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """For each axis of the world the array axis nearest to it, and its sign towards left, back, up."""
-    from scipy.optimize import linear_sum_assignment
-
-    linear = frame.affine[: frame.dim, : frame.dim] / np.array(frame.spacing)
-    order = tuple(int(a) for a in linear_sum_assignment(-np.abs(linear))[1])
-    towards = np.array([-1, -1, 1])[: frame.dim]
-    return order, tuple(int(np.sign(linear[w, a]) * towards[w]) or 1 for w, a in enumerate(order))
-
-
-def _middle(image: np.ndarray) -> list[float]:
-    """Where to cut: the centre of the intensities along each axis, as a share of it."""
-    weights = image.astype(np.float64) - image.min()
-    sums = [weights.sum(axis=tuple(a for a in range(image.ndim) if a != axis)) for axis in range(image.ndim)]
-    return [float(s @ np.arange(len(s)) / max(s.sum(), 1e-12) / max(len(s) - 1, 1)) for s in sums]
-
-
 def _panel(axes: Axes, turned: _Turned, panel: int, axis: int) -> Any:
     """Draw panel number `panel` of PANELS and return what a colour bar needs."""
-    fixed, moving, warped = (turned.cut(image, axis) for image in (turned.fixed, turned.moving, turned.warped))
+    fixed, moving, warped = (
+        turned.cut(image, axis, turned.at) for image in (turned.fixed, turned.moving, turned.warped)
+    )
     grey: dict[str, Any] = {"cmap": "gray", "vmin": turned.low, "vmax": turned.high}
     if panel < 4:
-        show_image(axes, (fixed, moving, warped, _checkerboard(fixed, warped))[panel], **grey)
+        show_image(axes, (fixed, moving, warped, checkerboard(fixed, warped))[panel], **grey)
     elif panel < 6:
         reach = turned.high - turned.low
         show_image(axes, (moving, warped)[panel - 4] - fixed, cmap="RdBu_r", vmin=-reach, vmax=reach)
@@ -124,7 +99,7 @@ def _panel(axes: Axes, turned: _Turned, panel: int, axis: int) -> Any:
         axes.imshow(fixed.T, origin="lower", alpha=0.35, **grey)
         show_grid(axes, plane, max(2, max(plane.shape[1:]) // LINES), width=0.7)
     else:
-        _jacobian(axes, turned.cut(turned.jacobian, axis))
+        _jacobian(axes, turned.cut(turned.jacobian, axis, turned.at))
     return axes.images[0] if axes.images else None
 
 
@@ -136,25 +111,13 @@ def _jacobian(axes: Axes, determinant: np.ndarray) -> None:
     show_image(axes, np.ma.masked_less_equal(determinant, 0.0), cmap=colours, vmin=0.0, vmax=2.0)
 
 
-def _in_plane(dim: int, axis: int) -> tuple[int, int]:
-    """The axes to the right and upwards of a slice across `axis`."""
-    across, up = (a for a in range(dim) if dim == 2 or a != axis)
-    return across, up
-
-
-def _checkerboard(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    side = max(1, -(-max(first.shape) // SQUARES))
-    i, j = np.indices(first.shape) // side
-    return np.where((i + j) % 2 == 0, first, second)
-
-
 def _orient(axes: Axes, turned: _Turned, axis: int) -> None:
     """True proportions; x to the left of the patient; up is up, or the front where there is no up."""
-    across, up = _in_plane(turned.dim, axis)
+    across, up = in_plane(turned.dim, axis)
     axes.set_aspect(turned.spacing[up] / turned.spacing[across])
     shape = turned.fixed.shape
     axes.set_xlim(-0.5, shape[across] - 0.5)
     limits = (-0.5, shape[up] - 0.5)
     axes.set_ylim(limits if up == 2 else limits[::-1])
     if turned.dim == 3:
-        axes.set_xlabel(f"{LETTERS[across][0]} – {LETTERS[across][1]}", fontsize=7, labelpad=1)
+        axes.set_xlabel(" – ".join(turned.ends[across]), fontsize=7, labelpad=1)
