@@ -132,3 +132,15 @@ def test_the_start_of_a_refinement_is_measured_beside_its_end(
     with monkeypatch.context() as patch:
         run(cohort, tmp_path / "1", shift, patch, unit)
     assert {r["metric"] for r in read_rows(tmp_path / "1/measurements.csv")} == {"forward_moved", "own"}
+
+
+def test_what_a_case_cannot_feed_is_a_row_that_says_so(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real data have no truth, and some no labels: the other metrics of the case are measured all the same."""
+    unit = replace(UNIT, measures=(Measure("mse", "forward", "mse"), Measure("end_point_error", "forward", "error")))
+    run(cohort, tmp_path / "0", shift, monkeypatch, unit)
+    rows = {row["metric"]: row for row in read_rows(tmp_path / "0" / "measurements.csv") if row["case"] == "a"}
+    assert rows["mse"]["status"] == "ok" and float(rows["mse"]["value"]) > 0
+    assert rows["error"]["status"] == "not measured: the case has no truth or truth_matrix"
+    assert rows["error"]["value"] == ""

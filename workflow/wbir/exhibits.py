@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -98,5 +99,12 @@ def draw_figure(results: PaperResults, spec: Mapping[str, Any]) -> Figure:
         entry = {k: v for k, v in panel.items() if k not in ("kind", "title")}
         if panel.get("title"):
             subfigure.suptitle(panel["title"], fontsize=10, x=0.01, ha="left", fontweight="bold")
-        importlib.import_module(f"wbir.figures.{panel['kind']}").draw(subfigure, results, **entry)
+        try:
+            importlib.import_module(f"wbir.figures.{panel['kind']}").draw(subfigure, results, **entry)
+        except InputError as error:  # a failed case, or data without what the panel shows: the others are drawn
+            log.warning("%s, a panel of kind %s: %s", results.paper.slug, panel["kind"], error)
+            subfigure.clear()
+            subfigure.text(
+                0.5, 0.5, textwrap.fill(f"not drawn: {error}", 60), ha="center", va="center", color="firebrick"
+            )
     return figure

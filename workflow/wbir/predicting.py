@@ -145,7 +145,10 @@ def _run_case(
 
 
 def _measure(case: Case, prediction: Prediction, measures: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
-    """The rows `(metric, label, value, unit)` of a case and those of its times."""
+    """The rows `(metric, label, value, unit)` of a case and those of its times.
+
+    A metric that the case cannot feed (real data have no truth, some no labels) is a row with a status of its own.
+    """
     from wbir.measures.base import Evaluation
 
     seen = {"forward": Evaluation(case, prediction)}
@@ -155,6 +158,9 @@ def _measure(case: Case, prediction: Prediction, measures: Mapping[str, Any]) ->
     for name, (metric, of) in measures.items():
         if of == "start" and of not in seen:
             continue  # a method that refines nothing
+        if lacking := metric.lacks(case):
+            rows.append((name, "", math.nan, metric.unit, f"not measured: the case has no {lacking}"))
+            continue
         if of not in seen:
             seen[of] = seen["forward"].inverse()
         value = metric(seen[of])
@@ -187,7 +193,7 @@ def _write_tables(unit: Unit, records: Iterable[Mapping[str, Any]], out: Path) -
         }
         base["status"] = record["status"]
         found = record["rows"] or [(m.name, "", math.nan, "") for m in unit.measures]
-        rows += [base | _cells(*row) for row in found]
+        rows += [base | _cells(*row[:4]) | ({"status": row[4]} if len(row) > 4 else {}) for row in found]
         times += [base | _cells(*row) for row in record["times"]]
     write_rows(out / "measurements.csv", rows, COLUMNS)
     write_rows(out / "timings.csv", times, COLUMNS)

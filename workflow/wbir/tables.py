@@ -126,7 +126,7 @@ def _cell(results: PaperResults, spec: Mapping[str, Any], wanted: Mapping[str, A
         computed=value,
         spread=spread,
         n=int(rows["value"].notna().sum()),
-        failed=int((rows["status"] != "ok").sum()),
+        failed=int(rows["status"].str.startswith("failed").sum()),
         unit="" if wanted.get("statistic") == "success" else next(iter(rows["unit"]), ""),
         printed=printed.get("value", ""),
         printed_spread=printed.get("spread", ""),

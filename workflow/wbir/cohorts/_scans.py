@@ -87,6 +87,18 @@ def on_grid(scan: Scan, target: Frame, *, outside: float | None = None) -> Scan:
     return Scan(image.astype(np.float32), target, labels, mask, points)
 
 
+def enclosing(frame: Frame, other: Frame) -> Frame:
+    """The grid of `frame`, grown by whole voxels so that it holds all of the field of view of `other`."""
+    ends = [np.zeros(frame.dim), np.array(other.shape) - 1.0]
+    corners = np.stack(np.meshgrid(*np.stack(ends, 1), indexing="ij"), -1).reshape(-1, frame.dim)
+    seen = frame.to_voxel(other.to_world(corners))
+    low = np.minimum(np.floor(seen.min(0) + 1e-3), 0).astype(int)
+    high = np.maximum(np.ceil(seen.max(0) - 1e-3), np.array(frame.shape) - 1).astype(int)
+    affine = frame.affine.copy()
+    affine[: frame.dim, frame.dim] = frame.to_world(low[None].astype(float))[0]
+    return Frame(tuple(high - low + 1), affine)
+
+
 def pair(name: str, fixed: Scan, moving: Scan, attributes: Mapping[str, str]) -> Case:
     """The case of two scans, the moving one brought onto the fixed grid by world coordinates where its own is another."""
     moved = on_grid(moving, fixed.frame)

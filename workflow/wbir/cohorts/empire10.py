@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from wbir.cases import Case
-from wbir.cohorts._scans import choose, pair, read_scan, write_cohort
+from wbir.cohorts._scans import choose, enclosing, on_grid, pair, read_scan, write_cohort
 from wbir.data.tree import Tree
 
 COHORT = {
@@ -14,9 +14,9 @@ COHORT = {
     "reference": "Murphy et al., Evaluation of registration methods on thoracic CT: the EMPIRE10 challenge, IEEE Trans Med"
     " Imaging 30, 2011",
     "describes": "Thirty pairs of chest CTs of one subject each, in the values of the files, about 0.7 mm, with masks of the"
-    " lungs. Fixed and moving scan have grids of their own: the moving one is brought onto the fixed grid through"
-    " the world coordinates of the headers. The landmarks are not given out, so that there are no points: the"
-    " challenge measures on its server. Real data. A pair without masks is named in card.json.",
+    " lungs. Fixed and moving scan have grids of their own: the fixed one is grown by whole voxels to hold both fields of view,"
+    " and the moving scan is brought onto it through the world coordinates of the headers. The landmarks are not given out, so"
+    " that there are no points: the challenge measures on its server. Real data. A pair without masks is named in card.json.",
     "sources": ["public", "local"],
     "stack": "torch",
     "threads": 1,
@@ -51,7 +51,8 @@ def build(folder: Path, *, source: str, data: Mapping[str, Path], seed: int, cas
             )
             subject = f"empire-{number:02d}"
             attributes = {"split": "test", "centre": "empire", "subject": subject, "number": str(number)}
-            yield pair(subject, first, second, attributes)
+            both = on_grid(first, enclosing(first.frame, second.frame))  # inspiration goes further than expiration
+            yield pair(subject, both, second, attributes)
 
     unmasked = sorted({number for (number, _), path in masks.items() if path is None})
     write_cohort(

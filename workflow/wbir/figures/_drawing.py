@@ -31,17 +31,18 @@ class View:
         results: PaperResults,
         experiment: str,
         *,
-        case: str | None = None,
+        case: str | int | None = None,
         where: Mapping[str, str] | None = None,
         method: str | None = None,
         inverse: str = "",
     ) -> None:
-        """The case named, or the first one with the attributes `where`. inverse: `negated` takes id - u for the inverse."""
+        """The case named, or the one of that number (from 1) with the attributes `where`, the first by default. inverse: `negated` takes id - u for the inverse."""
         require_known({"inverse": (inverse, ("", "negated"))}, "of a figure")
         cohort = results.cohort(experiment).select(**(where or {}))
         if not len(cohort):
             raise InputError(f"a case of {experiment} with {dict(where or {})}", "none", "correct `where`")
-        self.case: Case = cohort.case(case or cohort.rows[0]["case"])
+        name = case if isinstance(case, str) else cohort.rows[min(case or 1, len(cohort)) - 1]["case"]
+        self.case: Case = cohort.case(name)
         self.arrays: Mapping[str, np.ndarray] = results.gallery(experiment, method, self.case.id) if method else {}
         known: dict[str, Any] = {
             name: self.arrays.get(name) for name in ("displacement", "inverse", "matrix", "warped")

@@ -37,15 +37,19 @@ class Metric:
     reference: str
     needs: tuple[str, ...] = ()
 
+    def lacks(self, case: Case) -> str:
+        """What the metric needs and the case does not have, in words; empty where nothing is missing."""
+        lacking = [n for n in self.needs if all(getattr(case, name) is None for name in n.split("|"))]
+        return ", ".join(need.replace("|", " or ") for need in lacking)
+
     def __call__(self, evaluation: Evaluation) -> Value:
         """The value, or label -> value. Raises InputError where the case lacks what the metric needs."""
-        for need in self.needs:
-            if all(getattr(evaluation.case, name) is None for name in need.split("|")):
-                raise InputError(
-                    f"{need.replace('|', ' or ')} for the metric {self.name}",
-                    f"none in case {evaluation.case.id}",
-                    "measure something else, or give the cohort what is missing",
-                )
+        if lacking := self.lacks(evaluation.case):
+            raise InputError(
+                f"{lacking} for the metric {self.name}",
+                f"none in case {evaluation.case.id}",
+                "measure something else, or give the cohort what is missing",
+            )
         return self.function(evaluation)
 
 
