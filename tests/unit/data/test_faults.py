@@ -98,6 +98,14 @@ def test_a_cut_transfer_is_resumed_by_the_next_run(cache: Cache) -> None:
     assert cache.site.sent["demo.zip"] == len(ARCHIVE), "no byte is sent twice"
 
 
+def test_a_file_put_there_by_hand_makes_the_rest_of_a_transfer_needless(cache: Cache) -> None:
+    cache.site.fail("demo.zip", cut(2 * BLOCK), reply(status=503), reply(status=503))
+    cache.refuses("are kept", leaves={".demo.zip.part", ".demo.zip.part.json"})
+    (cache.folder / "demo" / "demo.zip").write_bytes(ARCHIVE)
+    cache.is_whole()
+    assert cache.site.sent["demo.zip"] == 2 * BLOCK
+
+
 LASTING: dict[str, tuple[Answer, str]] = {
     "wrong bytes": (reply(ARCHIVE[::-1]), r"sha256:.*, not sha256:"),
     "a login page": (reply(HTML, kind="text/html"), "a web page"),

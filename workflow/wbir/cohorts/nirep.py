@@ -22,8 +22,9 @@ COHORT = {
     " data, nothing simulated. Paper 03 registers 15 of them to one reference; which one it took and its"
     " preprocessing are not stated. The headers say 1 mm, which is too large: on it the eight brains that"
     " were measured (image above 0) fill 3.6 to 4.6 litres, about three times an adult's. The spacing is"
-    " kept as it is; millimetres on this cohort are the headers', not the head's. Source public is a mirror by a third party; local is a folder with"
-    " na01.nii.gz, na01_seg.nii.gz and so on, where subjects may be missing.",
+    " kept as it is; millimetres on this cohort are the headers', not the head's. Source public is a mirror"
+    " by a third party; local is a folder with na01.nii.gz, na01_seg.nii.gz and so on, where subjects may be"
+    " missing.",
     "sources": ["public", "local"],
     "stack": "simpleitk",
     "threads": 1,
