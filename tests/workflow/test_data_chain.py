@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from mirror import chain
 from mirror.server import serving
-
 from wbir.cases import Cohort
 from wbir.data.catalogue import catalogue
 from wbir.discovery import describe
@@ -24,8 +24,10 @@ def declare(clone: Path, datasets: list[str]) -> list[str]:
     cohorts = {}
     for dataset in datasets:
         module = chain.archive(dataset)
-        few = getattr(module, "PARAMETERS", describe("cohorts", module.COHORT)["tiny"])
-        cohorts[dataset] = {"use": module.COHORT, "source": "public", "with": few}
+        spec = describe("cohorts", module.COHORT)
+        source = "package" if "package" in spec["sources"] else "public"
+        few = getattr(module, "PARAMETERS", spec["tiny"])
+        cohorts[dataset] = {"use": module.COHORT, "source": source, "with": few}
     paper = {
         "title": "A made-up paper on real data", "reference": "none", "summary": "Nothing is registered.",
         "cohorts": cohorts, "methods": {},
@@ -54,7 +56,9 @@ def test_every_data_set_is_acquired_and_converted_and_a_refused_one_harms_no_oth
         options = [f"cache={tmp_path / 'cache'}", f"catalogue={listing}", f"accept_terms={json.dumps(accepted)}"]
         done = snakemake("--cores", "2", *targets, "--config", *options, check=False)
         assert done.returncode and f"accept_terms=[{refused}]" in done.stderr
-        assert [t for t in targets if not (clone / t / "manifest.csv").is_file()] == [f"results/demo/cohorts/{SLUG}.{refused}"]
+        assert [t for t in targets if not (clone / t / "manifest.csv").is_file()] == [
+            f"results/demo/cohorts/{SLUG}.{refused}"
+        ]
         assert not [path for path, _ in site.requests if path.startswith(refused)], "nothing of it was fetched"
         options[-1] = f"accept_terms={json.dumps(DATASETS)}"
         snakemake("--cores", "2", *targets, "--config", *options)

@@ -15,6 +15,7 @@ from wbir.discovery import PACKAGE as LIBRARY
 from wbir.discovery import closure, describe, modules
 from wbir.errors import InputError
 from wbir.papers import check_schema, declaration, load_paper, slugs, studies
+from wbir.provenance import json_digest
 
 # What cannot be used ends here, in one line: WorkflowError prints no Python trace.
 try:
@@ -86,8 +87,8 @@ def environment(stack):
 
 
 def catalogue_rows(dataset):
-    """A data set's rows of the catalogue: a change to them, and to no other, brings its rule about again."""
-    return " ".join(str(entry) for entry in CATALOGUE if entry.dataset == dataset)
+    """A digest of a data set's rows of the catalogue: a change to them, and to no other, brings its rule about again."""
+    return json_digest([str(entry) for entry in CATALOGUE if entry.dataset == dataset])
 
 
 def unit_code(wildcards):

@@ -36,7 +36,10 @@ class View:
         method: str | None = None,
         inverse: str = "",
     ) -> None:
-        """The case named, or the one of that number (from 1) with the attributes `where`, the first by default. inverse: `negated` takes id - u for the inverse."""
+        """The case named, or the one of that number (from 1) with the attributes `where`, the first by default.
+
+        inverse: `negated` takes id - u for the inverse.
+        """
         require_known({"inverse": (inverse, ("", "negated"))}, "of a figure")
         cohort = results.cohort(experiment).select(**(where or {}))
         if not len(cohort):
