@@ -65,6 +65,31 @@ def test_a_name_that_climbs_out_is_refused(name: str, bad: str, tmp_path: Path) 
     refuse(MAKERS[name](tmp_path / name, {"set/a.txt": b"alpha", bad: b"evil"}), "members inside")
 
 
+def test_a_tar_of_the_folder_itself_is_unpacked(tmp_path: Path) -> None:
+    """`tar -c .`: the first member is the folder `.`, and every name starts with it."""
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.txt").write_text("alpha")
+    with tarfile.open(tmp_path / "a.tar", "w") as bundle:
+        bundle.add(tmp_path / "set", ".")
+    folder = unpack(tmp_path / "a.tar", tmp_path / "out", limit_bytes=5)
+    assert [p.relative_to(folder).as_posix() for p in folder.rglob("*")] == ["a.txt"]
+
+
+def test_a_name_that_is_a_file_and_a_folder_is_refused(tmp_path: Path) -> None:
+    refuse(make_tar(tmp_path / "a.tar.gz", {"a": b"file", "a/b": b"in a folder"}), "a whole archive")
+
+
+def test_a_damaged_bzip2_is_refused(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar.bz2", "w:bz2") as bundle:
+        info = tarfile.TarInfo("a")
+        info.size = 300_000
+        bundle.addfile(info, io.BytesIO(bytes(n * n * 7919 % 251 for n in range(300_000))))
+    content = bytearray((tmp_path / "a.tar.bz2").read_bytes())
+    content[-2000:-1000] = bytes(1000)
+    (tmp_path / "a.tar.bz2").write_bytes(content)
+    refuse(tmp_path / "a.tar.bz2", "archive", limit=1_000_000)
+
+
 @pytest.mark.parametrize("name", MAKERS)
 def test_too_much_is_refused(name: str, tmp_path: Path) -> None:
     refuse(MAKERS[name](tmp_path / name, GOOD), "at most 404 bytes", limit=404)
