@@ -49,7 +49,7 @@ def test_an_output_that_cannot_be_written_is_one_clear_line(tmp_path: Path, caps
     assert len(lines) == 1 and "can be read and written" in lines[0]
 
 
-@pytest.mark.parametrize("what", ["papers", "methods", "cohorts", "metrics", "figures"])
+@pytest.mark.parametrize("what", ["papers", "methods", "cohorts", "datasets", "metrics", "figures"])
 def test_list_shows_every_kind(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", what]) == 0
     assert what in capsys.readouterr().out

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from wbir import papers
+from wbir.building import build_cohort
 from wbir.cases import Case, CohortWriter
 from wbir.claims import write_claims
+from wbir.cohort_sheet import write_sheets
 from wbir.collecting import collect
 from wbir.exhibits import make_exhibits
 from wbir.geometry.frames import Frame
@@ -26,7 +28,8 @@ data: Made up.
 conflicts: ["Sect. 1 says <b>1</b>, Table 1 says 2."]
 cohorts:
   flat: {use: letters}
-  blobs: {use: inter_subject_brains}
+  blobs: {use: inter_subject_brains, real: real}
+  halved: {use: resampled, of: blobs, with: {spacing: 4.0}}
   real: {use: nirep}
 methods:
   truth: {use: oracle, title: "Truth <i>"}
@@ -39,6 +42,7 @@ experiments:
     measures: [mse, end_point_error, folding]
     quality: end_point_error
     gallery: 2
+  halved: {title: Halved, cohort: halved, methods: [identity], measures: [mse]}
   real: {title: Real, cohort: real, methods: [identity], measures: [mse]}
 tables:
   table-1:
@@ -118,6 +122,9 @@ def made_up(declared: Path, tmp_path_factory: pytest.TempPathFactory) -> PaperRe
             for number in range(2):
                 writer.add(make(number))
             writer.close()
+        halved = paper.cohort("halved")
+        build_cohort(halved, out / "cohorts" / halved.id, cache=out, bases=[out / "cohorts" / f"{SLUG}.blobs"])
+        write_sheets(paper, out)
         for unit in paper.units():
             run_unit(unit, out / "cohorts" / unit.cohort.id, out / unit.id, device="cpu")
         collect(paper, out)

@@ -103,7 +103,7 @@ def test_measurements_filter_and_sort(browser: Browser, site: Path) -> None:
     assert 10 < rows <= 50
     browser.run("{ const s = document.getElementById('measurement-metric'); s.value = [...s.options].find(o => o.text === 'mse').value;"
                 " s.dispatchEvent(new Event('change')) }")  # fmt: skip
-    assert set(column(browser, table, 4)) == {"mse"} and len(column(browser, table, 0)) == 8
+    assert set(column(browser, table, 4)) == {"mse"} and len(column(browser, table, 0)) == 10
     browser.run(
         "[...document.querySelectorAll('#measurement-table th button')].find(b => b.textContent === 'Value').click()"
     )

@@ -15,6 +15,8 @@ from urllib.parse import unquote
 import pytest
 
 from wbir import papers
+from wbir.data.catalogue import Remote
+from wbir.data.summary import summaries
 from wbir.errors import InputError
 from wbir.files import read_rows, write_rows
 from wbir.results import PaperResults
@@ -187,7 +189,7 @@ def test_a_study_has_a_page_and_a_section_of_its_own(made_up: PaperResults, tmp_
     shutil.copy(papers.PAPERS / SLUG / "paper.yaml", declared)
     shutil.copytree(made_up.results, tmp_path / "results")
     shutil.copytree(made_up.folder, tmp_path / "results" / "comparison")
-    for name in ("flat", "blobs"):
+    for name in ("flat", "blobs", "halved"):
         cohorts = tmp_path / "results" / "cohorts"
         shutil.copytree(cohorts / f"{SLUG}.{name}", cohorts / f"comparison.{name}")
     build_site(tmp_path / "results", tmp_path / "out", Choices("demo", {}, {}))
@@ -208,12 +210,62 @@ def test_commands_for_real_data_turn_the_experiment_on(made_up: PaperResults) ->
     """The command's own words, read back as configuration, make the cohort come from that source."""
     import yaml
 
-    row = next(r for r in how_to_run.real_data(made_up.paper, SLUG) if r["dataset"] == "nirep")
-    for entry, source in zip(row["commands"], ("public", "local"), strict=True):
-        pairs = dict(word.split("=", 1) for word in shlex.split(entry["command"])[4:] if "=" in word)
-        config = {key: yaml.safe_load(value) for key, value in pairs.items()}
-        paper = papers.load_paper(SLUG, config["scale"], config["sources"], config.get("data"))
-        assert paper.why_not("real") is None and paper.cohort("real").source == source
+    rows = how_to_run.real_data(made_up.paper, SLUG)
+    assert [row["experiments"] for row in rows] == [["Blobs", "Halved"], ["Real"]]
+    assert rows[0]["stand_in"] == "Inter-subject brains" and rows[1]["stand_in"] == ""
+    for row, names in zip(rows, (("blobs", "halved"), ("real",)), strict=True):
+        assert [(entry.name, entry.access, entry.size) for entry in row["datasets"]] == [
+            ("nirep", "open", "more than 32.9 MB")
+        ]
+        for entry, source in zip(row["commands"], ("public", "local"), strict=True):
+            pairs = dict(word.split("=", 1) for word in shlex.split(entry["command"])[4:] if "=" in word)
+            config = {key: yaml.safe_load(value) for key, value in pairs.items()}
+            paper = papers.load_paper(SLUG, config["scale"], config.get("sources"), config.get("data"))
+            assert config.get("accept_terms", []) == (["nirep"] if source == "public" else [])
+            for name in names:
+                assert paper.why_not(name) is None
+                assert [leaf.source for leaf in paper.cohort(name).leaves()] == [source]
+
+
+def test_what_a_paper_cannot_download_is_asked_for_beside_what_it_can(tmp_path: Path) -> None:
+    """Of two data sets of one cohort the open one is fetched, the other one named; terms are accepted for the former alone."""
+    known = summaries(
+        Remote(name, "f.zip", access, "none", url, "some", "unknown", "unknown", size, None, feeds, "n")
+        for name, access, url, size, feeds in (
+            ("learn2reg-lung", "open", "https://localhost/f.zip", 2_000_000_000, "10"),
+            ("empire10", "registration", "unknown", None, "none"),
+        )
+    )  # fmt: skip
+    assert [(entry.size, entry.feeds, entry.fetched) for entry in known.values()] == [
+        ("2.0 GB", ("10",), True), ("unknown", (), False),
+    ]  # fmt: skip
+    cohorts = {
+        "lungs": {"use": "lung_ct", "real": "both"},
+        "both": {"use": "joined", "of": ["open", "closed"]},
+        "open": {"use": "learn2reg_lung"},
+        "closed": {"use": "empire10"},
+    }
+    spec = {"cohorts": cohorts, "experiments": {"e": {"cohort": "lungs"}}}
+    plain = papers.Paper("10-made-up", "paper", spec, {}, {})
+    lines = how_to_run._commands_of(plain, "lungs", ["learn2reg-lung", "empire10"], known, "10-made-up")
+    assert [entry["command"].split("scale=paper ")[1] for entry in lines] == [
+        "'data={empire10: /path/to/empire10}' 'sources={lungs: public}' 'accept_terms=[learn2reg-lung]'",
+        "'data={learn2reg-lung: /path/to/learn2reg-lung, empire10: /path/to/empire10}'",
+    ]
+
+
+def test_a_derived_cohort_is_described_with_its_bases_and_its_sheet(site: Path) -> None:
+    text = (site / "papers" / f"{SLUG}.html").read_text(encoding="utf-8")
+    part = text.split(f'id="cohort-{SLUG}.halved"')[1].split("</details>")[0]
+    steps = re.findall(r"<li>(.*?)</li>", part, re.DOTALL)
+    assert len(steps) == 2 and f'href="#cohort-{SLUG}.blobs"' in steps[0] and "Inter-subject brains" in steps[0]
+    assert "<code>spacing: 4.0</code>" in steps[1] and 'class="tag">derived' in steps[1]
+    assert f'src="{SLUG}/cohorts/{SLUG}.halved.png"' in part
+    assert (site / "papers" / SLUG / "cohorts" / f"{SLUG}.halved.png").stat().st_size > 5000
+    simulated = text.split(f'id="cohort-{SLUG}.blobs"')[1].split("</details>")[0]
+    assert "<img" not in simulated and "<li>" not in simulated
+    front_page = (site / "index.html").read_text(encoding="utf-8")
+    assert "Inter-subject brains <small>simulated</small>" in front_page and "isotropic grids" not in front_page
 
 
 @pytest.mark.parametrize(
@@ -291,6 +343,7 @@ def test_an_experiment_counts_as_run_where_it_was_measured(made_up: PaperResults
     text = (tmp_path / "out" / "papers" / f"{SLUG}.html").read_text(encoding="utf-8")
     assert "needs the data set nirep" not in text and "What did not run" not in text
     assert "1 h 12 min" in text and "c0ffee" in text
+    assert 'href="#dataset-nirep">nirep</a> (open; licence: none stated' in text.split('id="cohort-17-csngf.real"')[1]
     assert "NIREP NA0 <small>public</small>" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
 
 

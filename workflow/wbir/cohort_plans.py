@@ -83,6 +83,11 @@ def datasets_of(builder: str) -> tuple[str, ...]:
     return tuple(describe("cohorts", builder).get("datasets", [builder]))
 
 
+def readers_of(dataset: str) -> tuple[str, ...]:
+    """The cohort builders that read a data set."""
+    return tuple(name for name in modules("cohorts") if dataset in datasets_of(name))
+
+
 @dataclass(frozen=True)
 class Choice:
     """A paper's declared cohorts with the user's `sources` (cohort or `all`: source) and `data` (data set: folder)."""

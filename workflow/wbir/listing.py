@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from wbir.cohort_plans import datasets_of, readers_of
+from wbir.data.catalogue import catalogue
+from wbir.data.summary import summaries
 from wbir.discovery import describe, modules
 
 
@@ -13,7 +16,14 @@ def print_listing(what: str | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    kinds = {"papers": _papers, "methods": _methods, "cohorts": _cohorts, "metrics": _metrics, "figures": _figures}
+    kinds = {
+        "papers": _papers,
+        "methods": _methods,
+        "cohorts": _cohorts,
+        "datasets": _datasets,
+        "metrics": _metrics,
+        "figures": _figures,
+    }
     console = Console()
     for name, rows in kinds.items():
         if what in (None, name):
@@ -46,10 +56,20 @@ def _methods() -> Iterable[Sequence[Any]]:
 
 
 def _cohorts() -> Iterable[Sequence[Any]]:
-    rows: list[Sequence[Any]] = [("name", "title", "sources", "dimensions")]
+    known = summaries(catalogue())
+    rows: list[Sequence[Any]] = [("name", "title", "sources", "data sets", "dimensions")]
     for name in modules("cohorts"):
         spec = describe("cohorts", name)
-        rows.append((name, spec["title"], ", ".join(spec["sources"]), spec["dims"] or "its base's"))
+        datasets = ", ".join(dataset for dataset in datasets_of(name) if dataset in known)
+        rows.append((name, spec["title"], ", ".join(spec["sources"]), datasets, spec["dims"] or "its base's"))
+    return rows
+
+
+def _datasets() -> Iterable[Sequence[Any]]:
+    rows: list[Sequence[Any]] = [("name", "access", "files", "size", "licence", "papers", "cohorts")]
+    for name, entry in summaries(catalogue()).items():
+        feeds, readers = ", ".join(entry.feeds) or "none", ", ".join(readers_of(name)) or "none"
+        rows.append((name, entry.access, entry.files or "unknown", entry.size, entry.licence, feeds, readers))
     return rows
 
 

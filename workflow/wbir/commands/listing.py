@@ -9,9 +9,9 @@ from wbir.commands._shared import Commands, add_command
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    what = "List papers, methods, cohorts, metrics and figure kinds, with what each needs."
+    what = "List papers, methods, cohorts, data sets, metrics and figure kinds, with what each needs."
     parser = add_command(commands, "list", run_list, what, "wbir list methods")
-    rooms = ["papers", "methods", "cohorts", "metrics", "figures"]
+    rooms = ["papers", "methods", "cohorts", "datasets", "metrics", "figures"]
     parser.add_argument("what", nargs="?", choices=rooms, help="only this (default: all)")
 
 

@@ -97,11 +97,12 @@ def exhibits(results: PaperResults, claims: Sequence[Mapping[str, Any]]) -> dict
 
 
 def copy_exhibits(results: PaperResults, out: Path) -> dict[str, list[str]]:
-    """Copy the files of tables, figures, claims and measurements to `out`; the names of those found, by kind."""
+    """Copy the files of tables, figures, cohorts, claims and measurements to `out`; the names of those found, by kind."""
     spec, found = results.paper.spec, {}
     wanted = {
         "tables": [f"{i}.{s}" for i in spec.get("tables", {}) for s in DOWNLOADS],
         "figures": [f"{i}.{s}" for i in spec.get("figures", {}) for s in ("png", "svg")],
+        "cohorts": [f"{plan.id}.png" for plan in results.paper.sheets()],
         ".": [
             "claims.csv",
             "checks.csv",

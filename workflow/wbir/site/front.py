@@ -41,7 +41,7 @@ def _row(entry: Mapping[str, str], view: Mapping[str, Any] | None) -> dict[str, 
     row |= {"here": view is not None, "counts": {verdict: counts[verdict] for verdict in VERDICTS}}
     if view is None:
         return row | {"title": "", "data": [], "flagged": 0, "seconds": 0.0}
-    data = list(dict.fromkeys((cohort["title"], cohort["source"]) for cohort in view["cohorts"]))
+    data = list(dict.fromkeys((c["title"], c["source"]) for c in view["cohorts"] if not c["derived"]))
     flagged = sum(entry["flag"] != "ok" for entry in view["quality"])
     return row | {
         "title": view["paper"]["title"],

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from wbir.cohort_plans import CohortPlan, datasets_of
+from wbir.cohort_plans import REAL_SOURCES, CohortPlan
+from wbir.data.catalogue import catalogue
+from wbir.data.summary import DataSet, summaries
 from wbir.discovery import REPOSITORY
-from wbir.files import read_rows
+from wbir.errors import InputError
 from wbir.papers import Paper
 
 SCALE_WORDS = {"demo": "on a CPU in minutes", "bench": "on one GPU in about half an hour", "paper": "as printed"}
@@ -45,56 +49,107 @@ def needs(papers: dict[str, Paper]) -> list[dict[str, Any]]:
 
 
 def real_data(paper: Paper, target: str) -> list[dict[str, Any]]:
-    """The experiments whose cohort can be made from real data: source, command at the paper scale."""
+    """The real cohorts of a paper, whatever was chosen: their data sets, experiments, and the commands that take them."""
+    plain, known = replace(paper, sources={}, data={}), summaries(catalogue())
     rows: dict[str, dict[str, Any]] = {}
     for name, entry in paper.spec["experiments"].items():
-        plan = paper.cohort(entry["cohort"]).chain()[-1]
-        if set(plan.spec["sources"]) - {"simulated"}:
-            row = rows.setdefault(
-                plan.id,
-                {"cohort": plan.spec["title"], "dataset": " ".join(datasets_of(plan.builder)), "experiments": []},
-            )
+        for switch, real in _switches(plain, entry["cohort"]):
+            row = _real_row(plain, switch, real, known, target)
+            row = rows.setdefault(f"{row['title']} {row['commands']}", row)
             row["experiments"].append(entry.get("title", name))
-            row["commands"] = _commands_of(plan, target)
     return list(rows.values())
 
 
-def _commands_of(plan: CohortPlan, target: str) -> list[dict[str, str]]:
-    """A command for each source of real data that a cohort has."""
-    name = plan.id.split(".", 1)[-1]
+def _real_row(plain: Paper, switch: str, real: CohortPlan, known: Mapping[str, DataSet], target: str) -> dict[str, Any]:
+    datasets = list(dict.fromkeys(dataset for leaf in real.leaves() for dataset in leaf.datasets))
+    titles = list(dict.fromkeys(leaf.spec["title"] for leaf in real.leaves()))
+    stand_ins = [leaf.spec["title"] for leaf in plain.cohort(switch).leaves() if leaf.source == "simulated"]
+    return {
+        "title": ", ".join(titles),
+        "own": real.own_data,
+        "stand_in": ", ".join(title for title in dict.fromkeys(stand_ins) if title not in titles),
+        "datasets": [known[dataset] for dataset in datasets if dataset in known],
+        "experiments": [],
+        "commands": _commands_of(plain, switch, datasets, known, target),
+    }
+
+
+def _switches(plain: Paper, cohort: str) -> list[tuple[str, CohortPlan]]:
+    """The cohorts on the way to this one that may be real, by the name that `sources` takes, each with its real plan."""
+    found: dict[str, CohortPlan] = {}
+    todo = [plain.cohort(cohort)]
+    while todo:
+        plan = todo.pop(0)
+        name = plan.names[-1]
+        source = "public" if "real" in plain.spec.get("cohorts", {}).get(name, {}) else _real_source(plan)
+        if source:
+            found[name] = replace(plain, sources={name: source}).cohort(name)
+        else:
+            todo += plan.bases
+    return list(found.items())
+
+
+def _real_source(plan: CohortPlan) -> str:
+    """A source of real data that its builder has, the first that it names."""
+    return next((source for source in plan.spec["sources"] if source in (*REAL_SOURCES, "package")), "")
+
+
+def _commands_of(
+    plain: Paper, name: str, datasets: Sequence[str], known: Mapping[str, DataSet], target: str
+) -> list[dict[str, str]]:
+    """What turns a cohort to its data sets: a download of those that may be had so, or one's own copies of all."""
     start = f"snakemake --cores all {target} --config scale=paper"
+    if all(known[dataset].access == "package" for dataset in datasets if dataset in known):
+        return [{"what": "carried by a pinned package", "command": start}]
+    fetched = [dataset for dataset in datasets if dataset in known and known[dataset].fetched]
+    lines = []
+    if fetched:
+        yours = {dataset: f"/path/to/{dataset}" for dataset in datasets if dataset not in fetched}
+        if plan := _taken(plain, name, {name: "public"}, yours):
+            terms = [dataset for leaf in plan.leaves() for dataset in leaf.fetched]
+            what = "downloaded, once you have read the terms and accept them"
+            what += f"; {' and '.join(yours)} from your own copy" if yours else ""
+            lines.append({"what": what, "command": _config(start, yours, {name: "public"}, list(dict.fromkeys(terms)))})
+    yours = {dataset: f"/path/to/{dataset}" for dataset in datasets}
+    for sources in ({}, {name: "local"}):
+        if _taken(plain, name, sources, yours):
+            lines.append({"what": "from your own copy", "command": _config(start, yours, sources, [])})
+            break
+    return lines
+
+
+def _taken(plain: Paper, name: str, sources: Mapping[str, str], data: Mapping[str, str]) -> CohortPlan | None:
+    """The plan that these words make of a cohort, where nothing of it is simulated and all may be had."""
+    try:
+        plan = replace(plain, sources=sources, data=data).cohort(name)
+    except InputError:  # a source that it does not have
+        return None
+    return plan if plan.available and all(leaf.source != "simulated" for leaf in plan.leaves()) else None
+
+
+def _config(start: str, data: Mapping[str, str], sources: Mapping[str, str], terms: Sequence[str]) -> str:
+    """The command with its words of configuration, quoted for a shell."""
     words = {
-        "public": ("downloaded when asked for", f"{start} 'sources={{{name}: public}}'"),
-        "local": (
-            "your own copy",
-            f"{start} 'data={{{datasets_of(plan.builder)[0]}: /path/to/{datasets_of(plan.builder)[0]}}}' 'sources={{{name}: local}}'",
-        ),
-        "package": ("carried by a pinned package", start),
+        "data": _mapping(data),
+        "sources": _mapping(sources),
+        "accept_terms": f"[{', '.join(terms)}]" if terms else "",
     }
-    return [{"what": words[s][0], "command": words[s][1]} for s in plan.spec["sources"] if s in words]
+    return " ".join([start, *(f"'{key}={value}'" for key, value in words.items() if value)])
 
 
-def data_sets(paper: Paper) -> list[dict[str, Any]]:
-    """The data sets that feed a paper, or that its cohorts read: access, licence, size and where they are."""
-    used = {
-        d
-        for entry in paper.spec["experiments"].values()
-        for d in datasets_of(paper.cohort(entry["cohort"]).chain()[-1].builder)
-    }
+def _mapping(values: Mapping[str, str]) -> str:
+    return f"{{{', '.join(f'{key}: {value}' for key, value in values.items())}}}" if values else ""
+
+
+def data_sets(paper: Paper, real: Sequence[Mapping[str, Any]]) -> list[DataSet]:
+    """The data sets that a paper's cohorts read, or may read (`real`), and those that the catalogue says feed the paper."""
+    used = {entry.name for row in real for entry in row["datasets"]}
+    used |= {dataset for unit in paper.units() for part in unit.cohort.chain() for dataset in part.datasets}
     number = paper.slug.split("-")[0]
-    sets: dict[str, dict[str, Any]] = {}
-    for row in read_rows(REPOSITORY / "config" / "datasets.csv"):
-        if row["dataset"] in used or number in row["feeds"].split():
-            entry = sets.setdefault(row["dataset"], {"name": row["dataset"], "files": 0, "bytes": 0, "unknown": 0})
-            entry["files"] += 1
-            entry["bytes"] += int(row["bytes"]) if row["bytes"].isdigit() else 0
-            entry["unknown"] += not row["bytes"].isdigit()
-            entry |= {key: row[key] for key in ("access", "home", "licence", "note")}
-            entry["about"] = _access_text(row["dataset"])
-    return list(sets.values())
+    return [entry for name, entry in summaries(catalogue()).items() if name in used or number in entry.feeds]
 
 
-def _access_text(dataset: str, path: Path = REPOSITORY / "docs" / "data-access.md") -> list[str]:
+def access_text(dataset: str, path: Path = REPOSITORY / "docs" / "data-access.md") -> list[str]:
     """The paragraphs of docs/data-access.md on a data set."""
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     found = re.search(rf"^### [^\n]*`{re.escape(dataset)}`[^\n]*\n(.*?)(?=^##|\Z)", text, re.DOTALL | re.MULTILINE)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from wbir.discovery import describe
 from wbir.files import read_rows
 from wbir.papers import SCALES, Paper
 from wbir.results import PaperResults
 from wbir.site import exhibit_views, how_to_run, runs
+from wbir.site.cohort_views import cohort_views
 from wbir.site.front import split_slug
 from wbir.site.measurement_data import write_measurements
 
@@ -25,6 +25,8 @@ def paper_view(results: PaperResults, files: Path, at_scale: Callable[[str, str]
     rows = runs.run_rows(results)
     spec = paper.spec
     number, name = split_slug(paper.slug)
+    real = how_to_run.real_data(at_scale(paper.slug, "paper"), paper.slug)
+    datasets = how_to_run.data_sets(paper, real)
     return {
         "paper": {
             "slug": paper.slug,
@@ -39,24 +41,15 @@ def paper_view(results: PaperResults, files: Path, at_scale: Callable[[str, str]
         "measurements": write_measurements(results, files / "measurements.js"),
         "runs": rows,
         "total": runs.run_summary(rows),
-        "cohorts": _cohorts(rows),
+        "cohorts": cohort_views(rows),
         "absent": [_absent(paper, n) for n in spec["experiments"] if n not in {row["experiment"] for row in rows}],
         "quality": _quality(results),
         "commands": how_to_run.commands(paper, paper.slug),
         "needs": how_to_run.needs({scale: at_scale(paper.slug, scale) for scale in SCALES}),
-        "real": how_to_run.real_data(at_scale(paper.slug, "paper"), paper.slug),
-        "datasets": how_to_run.data_sets(paper),
+        "real": real,
+        "datasets": datasets,
+        "about": {entry.name: how_to_run.access_text(entry.name) for entry in datasets},
     }
-
-
-def _cohorts(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The cohorts that the units ran on, each once: what they model, and where they came from."""
-    cohorts: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        spec = describe("cohorts", row["builder"])
-        about = {key: spec[key] for key in ("title", "describes", "reference")}
-        cohorts[row["cohort"]] = {"id": row["cohort"], "source": row["source"], "seed": row["cohort_seed"]} | about
-    return list(cohorts.values())
 
 
 def _absent(paper: Paper, experiment: str) -> dict[str, str]:

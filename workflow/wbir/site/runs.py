@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,7 @@ def run_rows(results: PaperResults) -> list[dict[str, Any]]:
                 "parameters": {k: json.dumps(v) for k, v in sorted(kept.get("parameters", {}).items())},
                 "failed": kept.get("failed", []),
                 "training": _training(fit),
-                "cohort": unit.cohort.id,
-                "source": kept.get("cohort", {}).get("source", unit.cohort.source),
-                "cohort_seed": unit.cohort.seed,
-                "builder": unit.cohort.builder,
+                "cohort": asdict(unit.cohort) | kept.get("cohort", {}),  # as it ran, whatever is asked for now
             }
         )
     return rows
