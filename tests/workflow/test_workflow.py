@@ -91,6 +91,14 @@ def test_a_data_set_turns_on_the_experiments_that_need_it(snakemake, tmp_path: P
     ).stdout
     assert "cohorts/06-broken-geodesic.nirep" not in without
     assert "cohorts/06-broken-geodesic.nirep" in with_nirep
+    assert "06-broken-geodesic/cohorts/06-broken-geodesic.nirep.png" in with_nirep, "and their sheet"
+
+
+def test_sheets_are_drawn_of_derived_cohorts_and_of_no_simulated_one(snakemake) -> None:  # type: ignore[no-untyped-def]
+    planned = snakemake("-n", "24-pediatric").stdout
+    assert "rule cohort_sheets_24-pediatric" in planned
+    assert "results/demo/24-pediatric/cohorts/24-pediatric.RR-15.png" in planned
+    assert "24-pediatric.scans.png" not in planned
 
 
 @pytest.mark.slow

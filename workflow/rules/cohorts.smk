@@ -11,7 +11,7 @@ for dataset in sorted({dataset for _, plan in COHORTS.values() for dataset in pl
             f"logs/{SCALE}/datasets/{dataset}.log",
         params:
             dataset=dataset,
-            cache=config["cache"],
+            cache=lambda wildcards, output: Path(output[0]).parents[1],
             catalogue=config["catalogue"],
             rows=catalogue_rows(dataset),
             accepted="--accept-terms" if dataset in config["accept_terms"] else "",
@@ -41,7 +41,7 @@ for cohort_id, (cohort_paper, plan) in COHORTS.items():
             paper=cohort_paper,
             cohort=plan.names[-1],
             choices=choices([plan]),
-            cache=config["cache"],
+            cache=lambda wildcards, input: f"--cache {Path(input.datasets[0]).parents[1]}" if input.datasets else "",
             bases=lambda wildcards, input: f"--base {input.bases}" if input.bases else "",
             plan=f"{plan.source} {sorted(plan.data.items())} {plan.seed} {sorted(plan.parameters.items())}",
         threads: plan.spec["threads"]
@@ -52,4 +52,4 @@ for cohort_id, (cohort_paper, plan) in COHORTS.items():
             environment(plan.spec["stack"])
         shell:
             "python -m wbir cohort {params.choices} --paper {params.paper} --cohort {params.cohort}"
-            " --cache {params.cache} {params.bases} --out {output.folder} 2> {log}"
+            " {params.cache} {params.bases} --out {output.folder} 2> {log}"

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from wbir.cases import Case, Cohort, Prediction
+from wbir.cases import LABELS, Case, Cohort, Prediction
 from wbir.errors import InputError
 from wbir.figures._case_rows import Outline, Picture, Row, draw_rows, save_small
 from wbir.figures._drawing import PALETTE
@@ -26,7 +26,7 @@ from wbir.measures.base import Evaluation
 from wbir.papers import Paper
 
 log = logging.getLogger("wbir")
-CASES, DPI = 3, 130  # of a sheet
+CASES, DPI = 3, 120  # of a sheet
 PIXEL = "pixel"  # the unit of lengths where nobody knows how large a pixel is
 SPLITS = ("train", "validation", "test")
 TOWARDS = (1, 1, 1)  # right, front, up: as in every figure
@@ -72,7 +72,8 @@ def write_sheet(out: Path, folder: Path, bases: Sequence[Path] = (), *, cases: i
         before = [row for origin in origins for row in _before(case, origin, colours)]
         title = f"{name} ({case.attributes['split']})"
         rows.append([*before, draw_row(case, title, _cuts(case), colours, unit=_unit(about))])
-    named = {names[label]: colour for label, colour in colours.items()} if len(colours) <= NAMED else {}
+    labelled = any(row.get(side) for row in cohort.rows for side in LABELS)
+    named = {names[k]: colour for k, colour in colours.items()} if labelled and len(colours) <= NAMED else {}
     figure = draw_rows(rows, *_title(cohort, about, bases), KEY, named)
     with written_whole(out) as temporary:
         save_small(figure, temporary, DPI)
@@ -206,8 +207,8 @@ def _plane(
         Picture(
             f"{PLANES[axis]}: fixed" if solid else "fixed", images[0], size, letters, outlines[0], landmarks[:, [0, 0]]
         ),
-        Picture("moving", images[1], size, letters, outlines[1], landmarks[:, [1, 1]]),
-        Picture("overlay", overlay(images[0], images[1], 0.0, 1.0), size, letters, both, landmarks),
+        Picture("moving", images[1], size, "", outlines[1], landmarks[:, [1, 1]]),
+        Picture("overlay", overlay(images[0], images[1], 0.0, 1.0), size, "", both, landmarks),
     ]
     return pictures if solid else [*pictures, Picture("checkerboard", checkerboard(*images), size)]
 
