@@ -112,7 +112,7 @@ def facts(case: Case, unit: str = "mm") -> str:
         parts += [f"{_count(len(present_labels(start)), 'label')}, Dice {dice(start)['']:.3f}"]  # type: ignore[index]
     elif (labels := case.fixed_labels if case.moving_labels is None else case.moving_labels) is not None:
         parts += [f"{_count(len(np.setdiff1d(labels, [0])), 'label')} on one side only"]
-    if case.fixed_points is not None and case.moving_points is not None:
+    if case.fixed_points is not None and case.moving_points is not None and len(case.fixed_points):
         parts += [f"{_count(len(case.fixed_points), 'landmark')}, {tre(start):.3g} {unit} apart"]
     if case.truth is not None or case.truth_matrix is not None:
         true = Evaluation(case, Prediction(displacement=case.truth, matrix=case.truth_matrix))
