@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -24,11 +25,13 @@ def print_listing(what: str | None) -> None:
         "metrics": _metrics,
         "figures": _figures,
     }
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 200)
     for name, rows in kinds.items():
         if what in (None, name):
             head, *body = rows()
-            table = Table(*head, title=name, title_justify="left")
+            table = Table(title=name, title_justify="left")
+            for number, word in enumerate(head):
+                table.add_column(word, no_wrap=number == 0)
             for row in body:
                 table.add_row(*map(str, row))
             console.print(table)
