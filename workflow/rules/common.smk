@@ -16,6 +16,7 @@ from wbir.discovery import closure, describe, modules
 from wbir.errors import InputError
 from wbir.papers import check_schema, declaration, load_paper, slugs, studies
 from wbir.provenance import json_digest
+from wbir.runs import live
 
 # What cannot be used ends here, in one line: WorkflowError prints no Python trace.
 try:
@@ -79,7 +80,13 @@ def needs(spec):
         "mem_mb": lambda wildcards, attempt: spec["mem_mb"] * attempt,
         "runtime": lambda wildcards, attempt: spec["runtime"] * attempt,
         "gpu": gpus(spec),
+        "attempt": lambda wildcards, attempt: attempt,
     }
+
+
+def supervision():
+    """Options by which a job watches over its own work: what hangs or crashes becomes rows with a status."""
+    return f"--limit {{resources.runtime}} --attempt {{resources.attempt}} --attempts {config['attempts']}"
 
 
 def environment(stack):

@@ -27,4 +27,4 @@ for unit_id, unit in UNITS.items():
             environment(unit.spec["stack"])
         shell:
             "python -m wbir fit {params.unit} --cohort {input.cohort} --device {params.device}"
-            " --out {params.out} 2> {log}"
+            f" {supervision()} --out {{params.out}} 2> {{log}}"

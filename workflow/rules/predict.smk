@@ -31,8 +31,9 @@ for stack in STACKS:
             mem_mb=lambda wildcards, attempt: UNITS[wildcards.unit].spec["mem_mb"] * attempt,
             runtime=lambda wildcards, attempt: UNITS[wildcards.unit].spec["runtime"] * attempt,
             gpu=lambda wildcards: gpus(UNITS[wildcards.unit].spec),
+            attempt=lambda wildcards, attempt: attempt,
         conda:
             environment(stack)
         shell:
             "python -m wbir predict {params.unit} --cohort {input.cohort} {params.model}"
-            " --device {params.device} --out {params.out} 2> {log}"
+            f" --device {{params.device}} {supervision()} --out {{params.out}} 2> {{log}}"

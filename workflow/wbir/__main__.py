@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import logging
 import sys
@@ -10,6 +11,8 @@ from collections.abc import Sequence
 
 from wbir.discovery import modules
 from wbir.errors import InputError
+
+AGAIN = 75  # the exit status of a job that another attempt, with more time and memory, may bring to an end
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -28,6 +31,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(
         level=logging.WARNING if options.quiet else logging.INFO, format="%(message)s", stream=sys.stderr
     )
+    if getattr(options, "limit", None) is None:
+        return _run(options)
+    return _run_supervised(options)
+
+
+def _run_supervised(options: argparse.Namespace) -> int:
+    """Run a command in a process of its own; what becomes of it is recorded by the command, as the result of a job."""
+    from wbir.supervising import supervised
+
+    while (failure := supervised(lambda: _run(options), minutes=options.limit)) is not None:
+        if failure.passing and options.attempt < options.attempts:
+            logging.warning(
+                "wbir %s: %s: attempt %d of %d", options.command, failure, options.attempt, options.attempts
+            )
+            return AGAIN
+        recording = argparse.Namespace(**{**vars(options), "run": functools.partial(options.record, failure=failure)})
+        code = _run(recording)
+        if code or not recording.go_on:
+            return code
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         options.run(options)
     except InputError as error:

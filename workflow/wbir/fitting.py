@@ -15,7 +15,7 @@ from typing import Any
 from wbir.cases import Cohort, Reading
 from wbir.discovery import digest
 from wbir.errors import InputError
-from wbir.files import alone_in, kept_beside, write_json
+from wbir.files import alone_in, kept_beside, write_json, write_text
 from wbir.papers import Unit
 from wbir.provenance import json_digest, manifest
 
@@ -48,6 +48,25 @@ def fit_unit(unit: Unit, cohort_folder: Path, out: Path, *, device: str) -> None
                 os.replace(kept / name, out / name)
             write_json(out / "fit.json", manifest(about, device=device, seconds=time.perf_counter() - started))
         shutil.rmtree(kept, ignore_errors=True)
+
+
+def record_failure(unit: Unit, cohort_folder: Path, out: Path, reason: str, *, device: str) -> None:
+    """Write what a fit that did not end leaves: an empty model, its history so far, and fit.json with the reason.
+
+    Its checkpoint stays: a fit that ran out of time goes on from there when it is run again.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    history = kept_beside(out, _state(unit, cohort_folder), "fit") / "history.csv"
+    write_text(out / "history.csv", history.read_text(encoding="utf-8") if history.is_file() else "")
+    write_text(out / "model.pt", "")
+    about = {"unit": unit.id, "method": unit.use, "parameters": dict(unit.parameters), "seed": unit.seed}
+    write_json(out / "fit.json", manifest(about | {"failed": reason, "readings": []}, device=device, seconds=0.0))
+
+
+def failure_of(model: Path) -> str:
+    """Why there is no model: the reason that `record_failure` left beside it, or an empty word."""
+    path = model.parent / "fit.json"
+    return json.loads(path.read_text(encoding="utf-8")).get("failed", "") if path.is_file() else ""
 
 
 def _fit(unit: Unit, cohort_folder: Path, kept: Path, device: str) -> list[dict[str, Any]]:

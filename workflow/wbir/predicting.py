@@ -6,56 +6,69 @@ Each finished case is kept beside the output until the unit is whole, so that a 
 from __future__ import annotations
 
 import importlib
-import json
 import logging
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from wbir.cases import Case, Cohort, Prediction
-from wbir.discovery import digest
 from wbir.errors import InputError
-from wbir.files import alone_in, kept_beside, write_json, write_rows, written_whole
+from wbir.files import alone_in, kept_beside, write_json, written_whole
 from wbir.papers import Unit
-from wbir.provenance import json_digest, manifest
+from wbir.provenance import manifest
+from wbir.records import Shard, about, load_record, state_of, write_shard, write_unit
 
-COLUMNS = ("paper", "experiment", "case", "method", "seed", "metric", "label", "value", "unit", "status")
 log = logging.getLogger("wbir")
 
 
-def run_unit(unit: Unit, cohort_folder: Path, out: Path, *, device: str, model: Path | None = None) -> None:
+def run_unit(
+    unit: Unit,
+    cohort_folder: Path,
+    out: Path,
+    *,
+    device: str,
+    model: Path | None = None,
+    shard: Shard | None = None,
+) -> None:
     """Predict and measure every test case; write measurements.csv, timings.csv, gallery/ and manifest.json into `out`.
 
-    A case that fails becomes a row with a status; the others go on. Raises InputError for an unknown metric or an
-    unreadable cohort.
+    With a shard, do its part of the cases and write the folder `out` with their records, from which `gather_unit` makes
+    the same files. A case that fails becomes a row with a status; the others go on. Raises InputError for an unknown
+    metric or an unreadable cohort.
     """
     started = time.perf_counter()
     cohort = Cohort.open(cohort_folder).fold(unit.fold).test
     measures = _functions(unit)
     predict = _predictor(unit, device, model)
-    kept = _checkpoint_folder(unit, cohort_folder, out)
+    state = state_of(unit, cohort_folder)
+    kept = kept_beside(out, state, "cases")
     with alone_in(kept):
-        records = _run_cases(unit, cohort, predict, measures, kept)
-        _write_tables(unit, records, out)
-        _gather_gallery(kept, out)
-        about = _about(unit, records)
-        write_json(out / "manifest.json", manifest(about, device=device, seconds=time.perf_counter() - started))
+        records = _run_cases(unit, cohort, shard or Shard(), predict, measures, kept)
+        what = manifest(about(unit, records), device=device, seconds=time.perf_counter() - started)
+        if shard:
+            write_shard(kept, out, what | {"state": state})
+        else:
+            write_unit(unit, records, [kept], out, what)
         shutil.rmtree(kept, ignore_errors=True)
 
 
 def _run_cases(
-    unit: Unit, cohort: Cohort, predict: Callable[[Case], Prediction], measures: Mapping[str, Any], kept: Path
+    unit: Unit,
+    cohort: Cohort,
+    shard: Shard,
+    predict: Callable[[Case], Prediction],
+    measures: Mapping[str, Any],
+    kept: Path,
 ) -> list[dict[str, Any]]:
-    """The record of each case: the one that an earlier, killed run left in `kept`, or a new one."""
+    """The record of each case of the shard: the one that an earlier, killed run left in `kept`, or a new one."""
     records = []
-    for number, row in enumerate(cohort.rows, 1):
-        record = _load_record(kept, row["case"])
+    for number, row in shard.part(enumerate(cohort.rows, 1)):
+        record = load_record(kept, row["case"])
         if record is None:
             record = _run_case(unit, cohort, row["case"], predict, measures, kept, store=number <= unit.gallery)
         log.info(
@@ -63,21 +76,6 @@ def _run_cases(
         )
         records.append(record)
     return records
-
-
-def _about(unit: Unit, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What was run, for the manifest."""
-    return {
-        "unit": unit.id,
-        "method": unit.use,
-        "parameters": dict(unit.parameters),
-        "seed": unit.seed,
-        "fold": unit.fold,
-        "cases": len(records),
-        "cohort": asdict(unit.cohort) | {"data": ""},
-        "measures": [m.name for m in unit.measures],
-        "failed": [f"{r['case']}: {r['status']}" for r in records if r["status"] != "ok"],
-    }
 
 
 def _functions(unit: Unit) -> dict[str, tuple[Any, str]]:
@@ -98,22 +96,6 @@ def _predictor(unit: Unit, device: str, model: Path | None) -> Callable[[Case], 
             raise InputError(f"a trained model for {unit.method}", "none", "run `wbir fit` and give --model")
         options["model"] = model
     return lambda case: module.predict(case, **options)
-
-
-def _checkpoint_folder(unit: Unit, cohort_folder: Path, out: Path) -> Path:
-    """A folder beside the output whose name changes with all that determines the result."""
-    state = {
-        "parameters": dict(unit.parameters),
-        "measures": [asdict(m) for m in unit.measures],
-        "code": digest(unit.code()),
-        "cohort": digest([cohort_folder / "manifest.csv", cohort_folder / "card.json"]),
-    }
-    return kept_beside(out, json_digest(state), "cases")
-
-
-def _load_record(kept: Path, case: str) -> dict[str, Any] | None:
-    path = kept / f"{case}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _run_case(
@@ -178,36 +160,3 @@ def _store(target: Path, prediction: Prediction) -> None:
     arrays |= {name: np.asarray(array) for name, array in prediction.arrays.items()}
     with written_whole(target) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
-
-
-def _write_tables(unit: Unit, records: Iterable[Mapping[str, Any]], out: Path) -> None:
-    rows: list[dict[str, Any]] = []
-    times: list[dict[str, Any]] = []
-    for record in records:
-        base = {
-            "paper": unit.paper,
-            "experiment": unit.experiment,
-            "case": record["case"],
-            "method": unit.method,
-            "seed": unit.seed,
-        }
-        base["status"] = record["status"]
-        found = record["rows"] or [(m.name, "", math.nan, "") for m in unit.measures]
-        rows += [base | _cells(*row[:4]) | ({"status": row[4]} if len(row) > 4 else {}) for row in found]
-        times += [base | _cells(*row) for row in record["times"]]
-    write_rows(out / "measurements.csv", rows, COLUMNS)
-    write_rows(out / "timings.csv", times, COLUMNS)
-
-
-def _cells(metric: str, label: str, value: float, unit: str) -> dict[str, str]:
-    """A measurement's cells; ten significant digits, and an empty cell for what is undefined."""
-    return {"metric": metric, "label": label, "value": "" if math.isnan(value) else f"{value:.10g}", "unit": unit}
-
-
-def _gather_gallery(kept: Path, out: Path) -> None:
-    """Copy what was kept for figures into `out/gallery`; the kept files stay until the unit is whole."""
-    gallery = out / "gallery"
-    shutil.rmtree(gallery, ignore_errors=True)
-    gallery.mkdir(parents=True)
-    for path in sorted(kept.glob("*.npz")):
-        shutil.copyfile(path, gallery / path.name)

@@ -111,7 +111,7 @@ class PaperResults:
 
         units = [self.paper.unit(experiment, method, seed) for seed in self.paper.seeds(experiment)]
         paths = [self.results / unit.id / "history.csv" for unit in units]
-        return [pandas.read_csv(path) for path in paths if path.is_file()]
+        return [pandas.read_csv(path) for path in paths if path.is_file() and path.stat().st_size]
 
     def label_name(self, experiment: str, metric: str, label: str) -> str:
         """What a measurement's label is called: the region's name where the metric goes over the cohort's labels."""

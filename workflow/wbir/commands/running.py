@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wbir.commands._shared import Commands, add_command, add_scale, chosen_device, chosen_paper, cohort_folder
+
+if TYPE_CHECKING:
+    from wbir.supervising import Failure
 
 
 def add(commands: Commands) -> None:
@@ -48,6 +53,17 @@ def _add_units(commands: Commands) -> None:
         parser.add_argument("--out", type=Path, required=True, help="the folder to write into")
         if name == "predict":
             parser.add_argument("--model", type=Path, help="the trained model of a learned method")
+        _add_supervision(parser, record_fit if name == "fit" else record_predict)
+
+
+def _add_supervision(parser: argparse.ArgumentParser, record: Callable[..., None]) -> None:
+    """How a job of the workflow runs: in a process of its own, whose failure is a result."""
+    parser.add_argument(
+        "--limit", type=float, metavar="MIN", help="minutes that the job has (0: any): a crash or a hang is recorded"
+    )
+    parser.add_argument("--attempt", type=int, default=1, help="which attempt of the job this is (default: 1)")
+    parser.add_argument("--attempts", type=int, default=1, help="how many it may have (default: 1)")
+    parser.set_defaults(record=record, go_on=False)
 
 
 def run_cohort(options: argparse.Namespace) -> None:
@@ -68,8 +84,39 @@ def run_fit(options: argparse.Namespace) -> None:
 
 def run_predict(options: argparse.Namespace) -> None:
     """`wbir predict`."""
-    from wbir.predicting import run_unit
+    from wbir.fitting import failure_of
+    from wbir.predicting import record_failure, run_unit
 
     unit = chosen_paper(options).unit(options.experiment, options.method, options.seed)
+    folder = cohort_folder(options, unit.cohort.id)
+    if options.model and (reason := failure_of(options.model)):
+        record_failure(unit, folder, options.out, f"fit: {reason}", device="none")
+        return
     device = chosen_device(options, unit.spec)
-    run_unit(unit, cohort_folder(options, unit.cohort.id), options.out, device=device, model=options.model)
+    run_unit(unit, folder, options.out, device=device, model=options.model)
+
+
+def record_fit(options: argparse.Namespace, failure: Failure) -> None:
+    """What a `wbir fit` leaves that did not end."""
+    from wbir.fitting import record_failure
+
+    unit = chosen_paper(options).unit(options.experiment, options.method, options.seed)
+    record_failure(
+        unit,
+        cohort_folder(options, unit.cohort.id),
+        options.out,
+        failure.removeprefix("wbir fit: "),
+        device=options.device,
+    )
+
+
+def record_predict(options: argparse.Namespace, failure: Failure) -> None:
+    """What a `wbir predict` leaves that did not end; after a crash it goes on with the next case."""
+    from wbir.predicting import record_crash, record_failure
+
+    unit = chosen_paper(options).unit(options.experiment, options.method, options.seed)
+    folder = cohort_folder(options, unit.cohort.id)
+    reason = failure.removeprefix("wbir predict: ")
+    options.go_on = failure.crashed and record_crash(unit, folder, options.out, reason)
+    if not options.go_on:
+        record_failure(unit, folder, options.out, reason, device=options.device)
