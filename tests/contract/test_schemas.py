@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from wbir.discovery import REPOSITORY as ROOT
 from wbir.discovery import WORKFLOW
 from wbir.files import read_rows
-from wbir.predicting import COLUMNS
+from wbir.records import COLUMNS
 
 
 def validator(name: str) -> Draft202012Validator:

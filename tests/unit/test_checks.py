@@ -13,7 +13,7 @@ from wbir.collecting import judge_by_controls
 from wbir.errors import InputError
 from wbir.files import write_rows
 from wbir.papers import Paper
-from wbir.predicting import COLUMNS
+from wbir.records import COLUMNS
 from wbir.results import PaperResults
 from wbir.tables import build_table, to_html, to_latex, to_markdown, to_rows
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wbir import predicting
+from wbir import predicting, records
 from wbir.cases import Case, CohortWriter, Prediction, Reading
 from wbir.files import read_rows
 from wbir.geometry.frames import Frame
@@ -106,7 +106,7 @@ def test_a_kill_at_the_very_end_loses_no_gallery(cohort: Path, tmp_path: Path, m
         raise SystemExit(137)
 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(predicting, "manifest", dies)
+        patch.setattr(records, "write_json", dies)  # manifest.json comes last
         run(cohort, killed, shift, patch)
     shutil.rmtree(killed)
     run(cohort, killed, shift, monkeypatch)

@@ -11,7 +11,7 @@ from wbir import collecting
 from wbir.figures import box_plots
 from wbir.files import write_rows
 from wbir.papers import Paper
-from wbir.predicting import COLUMNS
+from wbir.records import COLUMNS
 from wbir.results import PaperResults, conjoined, selection_of
 from wbir.tables import build_table
 

@@ -12,7 +12,7 @@ from wbir.errors import InputError
 from wbir.exhibits import STYLE, draw_figure, make_exhibits
 from wbir.files import write_rows
 from wbir.papers import load_paper
-from wbir.predicting import COLUMNS
+from wbir.records import COLUMNS
 from wbir.results import PaperResults
 from wbir.study_page import write_study_page
 

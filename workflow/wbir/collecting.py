@@ -10,7 +10,7 @@ from typing import Any
 from wbir.errors import InputError
 from wbir.files import read_rows, write_rows
 from wbir.papers import Paper, Unit, parse_measure
-from wbir.predicting import COLUMNS
+from wbir.records import COLUMNS
 
 QC_COLUMNS = ("experiment", "method", "metric", "mean", "identity", "oracle", "flag")
 CONTROLS = ("identity", "oracle")

@@ -6,6 +6,7 @@ No paper-specific branch stands here; a paper is data.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from wbir.errors import InputError
 PAPERS = REPOSITORY / "config" / "papers"
 STUDIES = REPOSITORY / "config" / "studies"  # declared as papers are, but not of the proceedings
 SCALES = ("demo", "bench", "paper")
+SHORTEST = 10  # minutes: what a shard has at least, for its start on a busy node and an uneven part of the cases
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Unit:
     gallery: int
     cohort: CohortPlan
     fold: str = ""  # of a cross-validation: the cases that this unit's model does not learn from
+    shards: int = 1  # over how many jobs its prediction is shared out
 
     @property
     def id(self) -> str:
@@ -62,6 +65,12 @@ class Unit:
     @property
     def spec(self) -> dict[str, Any]:
         return describe("methods", self.use)
+
+    @property
+    def minutes(self) -> int:
+        """The runtime of a job that predicts: the SPEC's is that of all cases in one job, a shard has its part of it."""
+        whole = int(self.spec["runtime"])
+        return whole if self.shards == 1 else min(whole, max(SHORTEST, math.ceil(whole / self.shards)))
 
     def code(self) -> list[Path]:
         """The files whose change must rerun this unit: its method, its networks, its metrics, and all that they import."""
@@ -137,8 +146,19 @@ class Paper:
         return list(range(self._folds(entry))) or entry.get("seeds", [0])
 
     def _folds(self, entry: Mapping[str, Any]) -> int:
-        folds = entry.get("folds", 0)
-        return int(folds.get(self.scale, 0) if isinstance(folds, Mapping) else folds)
+        return self._at_scale(entry.get("folds", 0), default=0)
+
+    def _at_scale(self, value: int | Mapping[str, int], *, default: int) -> int:
+        """A number that is one for all scales, or a mapping from some of them."""
+        return value.get(self.scale, default) if isinstance(value, Mapping) else value
+
+    def _shards(self, entry: Mapping[str, Any], spec: Mapping[str, Any]) -> int:
+        """The jobs for a method's prediction: the experiment's `shards`, and no more than its SPEC's.
+
+        A SPEC that says nothing leaves an iterative method unlimited; controls and networks predict in seconds.
+        """
+        wanted = self._at_scale(entry.get("shards", 1), default=1)
+        return min(wanted, spec.get("shards", wanted if spec["kind"] == "iterative" else 1))
 
     def unit(self, experiment: str, method: str, seed: int) -> Unit:
         """One unit. Raises InputError for a name that the paper does not have."""
@@ -162,6 +182,7 @@ class Paper:
             gallery=int(entry.get("gallery", 1)),
             cohort=self.cohort(entry["cohort"]),
             fold=str(seed) if self._folds(entry) else "",
+            shards=self._shards(entry, spec),
         )
 
     def code_of_figures(self) -> list[Path]:

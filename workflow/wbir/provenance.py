@@ -8,7 +8,7 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from wbir.discovery import REPOSITORY
@@ -83,3 +83,24 @@ def manifest(what: Mapping[str, Any], *, device: str, seconds: float) -> dict[st
         "wall_seconds": round(seconds, 3),
         "peak_memory_mb": round(peak_memory_mb(), 1),
     }
+
+
+def joined(what: Mapping[str, Any], manifests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Provenance of `what` was run in several jobs: the sum of their wall times, the largest of their peak memories.
+
+    Where they differ in commit, device or a library's version, each is named.
+    """
+    libraries = {name for part in manifests for name in part["libraries"]}
+    return {
+        **what,
+        "config_digest": json_digest(what),
+        **{key: _each(part[key] for part in manifests) for key in ("commit", "device", "python")},
+        "libraries": {n: _each(p["libraries"][n] for p in manifests if n in p["libraries"]) for n in libraries},
+        "wall_seconds": round(sum(part["wall_seconds"] for part in manifests), 3),
+        "peak_memory_mb": max(part["peak_memory_mb"] for part in manifests),
+        "jobs": len(manifests),
+    }
+
+
+def _each(values: Iterable[str]) -> str:
+    return ", ".join(sorted(set(values)))
