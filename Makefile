@@ -30,12 +30,11 @@ $(READY): requirements.lock pyproject.toml
 
 demo: setup
 	@echo "== regenerating all papers at the demo scale: results/demo, logs/demo"
-	@[ -z "$$(ls .snakemake/locks 2>/dev/null)" ] || snakemake --unlock --quiet all
-	@snakemake --cores $(CORES) --quiet rules
+	@wbir alone snakemake --cores $(CORES) --quiet rules
 	@echo "== done: results/demo/scoreboard.html; 'make report' makes the site"
 
 report: demo
-	@snakemake report --cores $(CORES) --quiet rules
+	@wbir alone snakemake report --cores $(CORES) --quiet rules
 	@echo "== reports/demo/index.html (the site), reports/demo/report.html (Snakemake's own report)"
 
 test: setup lint
@@ -60,7 +59,7 @@ bench: setup
 comma := ,
 COMPARED = $(if $(DATA),$(foreach set,nirep hippocampus,$(if $(wildcard $(DATA)/$(set)),$(set): $(abspath $(DATA)/$(set))$(comma))))
 compare: setup
-	@snakemake comparison --cores $(CORES) --quiet rules --config "data={$(COMPARED)}"
+	@wbir alone snakemake comparison --cores $(CORES) --quiet rules --config "data={$(COMPARED)}"
 	@wbir study comparison --results results/demo --docs $(if $(DATA),docs/results,results/demo/comparison)
 
 clean:

@@ -22,6 +22,16 @@ include: "workflow/rules/exhibits.smk"
 include: "workflow/rules/report.smk"
 
 
+# A run says that it lives: `wbir alone` (make demo) removes the lock that a dead one left, and no other.
+onstart:
+    from wbir.runs import live
+
+    try:
+        live()
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
 rule all:
     default_target: True
     input:

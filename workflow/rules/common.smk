@@ -16,7 +16,6 @@ from wbir.discovery import closure, describe, modules
 from wbir.errors import InputError
 from wbir.papers import check_schema, declaration, load_paper, slugs, studies
 from wbir.provenance import json_digest
-from wbir.runs import live
 
 # What cannot be used ends here, in one line: WorkflowError prints no Python trace.
 try:
