@@ -10,7 +10,7 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ import numpy as np
 
 from wbir.cases import Case, Cohort, Prediction
 from wbir.errors import InputError
-from wbir.files import alone_in, kept_beside, write_json, written_whole
+from wbir.files import alone_in, disk_error, kept_beside, write_json, write_text, written_whole
 from wbir.papers import Unit
 from wbir.provenance import manifest
-from wbir.records import Shard, about, load_record, state_of, write_shard, write_unit
+from wbir.records import Shard, about, failure, load_record, new_record, state_of, write_shard, write_unit
 
+BEGUN = "begun"  # in the folder of what is kept: the name of the case in work
 log = logging.getLogger("wbir")
 
 
@@ -50,11 +51,52 @@ def run_unit(
     with alone_in(kept):
         records = _run_cases(unit, cohort, shard or Shard(), predict, measures, kept)
         what = manifest(about(unit, records), device=device, seconds=time.perf_counter() - started)
-        if shard:
-            write_shard(kept, out, what | {"state": state})
-        else:
-            write_unit(unit, records, [kept], out, what)
-        shutil.rmtree(kept, ignore_errors=True)
+        _write(unit, records, kept, out, what | ({"state": state} if shard else {}), shard)
+
+
+def record_crash(unit: Unit, cohort_folder: Path, out: Path, reason: str) -> bool:
+    """Give the case in which a run died a record with the reason, so that the next run goes on behind it.
+
+    False where the run died in none of its cases.
+    """
+    kept = kept_beside(out, state_of(unit, cohort_folder), "cases")
+    case = (kept / BEGUN).read_text(encoding="utf-8") if (kept / BEGUN).is_file() else ""
+    if not case or load_record(kept, case):
+        return False
+    write_json(kept / f"{case}.json", new_record(case, failure(reason)))
+    return True
+
+
+def record_failure(
+    unit: Unit, cohort_folder: Path, out: Path, reason: str, *, device: str, shard: Shard | None = None
+) -> None:
+    """Write what `run_unit` writes, for a run that did not end: rows with the reason for the cases that it did not finish."""
+    cohort = Cohort.open(cohort_folder).fold(unit.fold).test
+    state = state_of(unit, cohort_folder)
+    kept = kept_beside(out, state, "cases")
+    with alone_in(kept):
+        for row in (shard or Shard()).part(cohort.rows):
+            if load_record(kept, row["case"]) is None:
+                write_json(kept / f"{row['case']}.json", new_record(row["case"], failure(reason)))
+        records = [load_record(kept, row["case"]) or {} for row in (shard or Shard()).part(cohort.rows)]
+        what = manifest(about(unit, records), device=device, seconds=0.0)
+        _write(unit, records, kept, out, what | ({"state": state} if shard else {}), shard)
+
+
+def _write(
+    unit: Unit,
+    records: Sequence[Mapping[str, Any]],
+    kept: Path,
+    out: Path,
+    what: Mapping[str, Any],
+    shard: Shard | None,
+) -> None:
+    """Write the unit, or its shard, from its records; then what was kept is not needed any more."""
+    if shard:
+        write_shard(kept, out, what)
+    else:
+        write_unit(unit, records, [kept], out, what)
+    shutil.rmtree(kept, ignore_errors=True)
 
 
 def _run_cases(
@@ -67,6 +109,7 @@ def _run_cases(
 ) -> list[dict[str, Any]]:
     """The record of each case of the shard: the one that an earlier, killed run left in `kept`, or a new one."""
     records = []
+    (kept / BEGUN).unlink(missing_ok=True)
     for number, row in shard.part(enumerate(cohort.rows, 1)):
         record = load_record(kept, row["case"])
         if record is None:
@@ -108,7 +151,8 @@ def _run_case(
     store: bool,
 ) -> dict[str, Any]:
     """Predict and measure one case into a record, kept on disk before it is returned."""
-    record: dict[str, Any] = {"case": case_id, "status": "ok", "rows": [], "times": [], "seconds": math.nan}
+    write_text(kept / BEGUN, case_id)
+    record = new_record(case_id)
     try:
         case = cohort.case(case_id)
         started, busy = time.perf_counter(), time.process_time()
@@ -120,8 +164,10 @@ def _run_case(
         if store:
             _store(kept / f"{case_id}.npz", prediction)
     except Exception as error:  # a failing case must not take the others with it; it is shown in every table
+        if cause := disk_error(error):
+            raise cause from None  # that is no result of the method
         log.exception("%s %s failed", unit.id, case_id)
-        record["status"] = f"failed: {type(error).__name__}: {' '.join(str(error).split())}"[:300]
+        record["status"] = failure(f"{type(error).__name__}: {error}")
     write_json(kept / f"{case_id}.json", record)
     return record
 

@@ -56,6 +56,16 @@ def state_of(unit: Unit, cohort_folder: Path) -> str:
     return json_digest(state)
 
 
+def new_record(case: str, status: str = "ok") -> dict[str, Any]:
+    """The record of a case without measurements: rows of `(metric, label, value, unit)`, times alike, its seconds."""
+    return {"case": case, "status": status, "rows": [], "times": [], "seconds": math.nan}
+
+
+def failure(reason: str) -> str:
+    """The status of a case that failed, in one line."""
+    return f"failed: {' '.join(reason.split())}"[:300]
+
+
 def load_record(folder: Path, case: str) -> dict[str, Any] | None:
     """The record of a case in a folder, or None."""
     path = folder / f"{case}.json"

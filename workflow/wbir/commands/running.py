@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from wbir.commands._shared import Commands, add_command, add_scale, chosen_device, chosen_paper, cohort_folder
 
 if TYPE_CHECKING:
+    from wbir.records import Shard
     from wbir.supervising import Failure
 
 
@@ -53,6 +54,13 @@ def _add_units(commands: Commands) -> None:
         parser.add_argument("--out", type=Path, required=True, help="the folder to write into")
         if name == "predict":
             parser.add_argument("--model", type=Path, help="the trained model of a learned method")
+            parts = parser.add_mutually_exclusive_group()
+            parts.add_argument(
+                "--shard", metavar="K/N", help="do the K-th of N parts of the cases, as a folder of records"
+            )
+            parts.add_argument(
+                "--shards", type=Path, nargs="+", metavar="FOLDER", help="join these parts; nothing is computed"
+            )
         _add_supervision(parser, record_fit if name == "fit" else record_predict)
 
 
@@ -85,15 +93,24 @@ def run_fit(options: argparse.Namespace) -> None:
 def run_predict(options: argparse.Namespace) -> None:
     """`wbir predict`."""
     from wbir.fitting import failure_of
+    from wbir.gathering import gather_unit
     from wbir.predicting import record_failure, run_unit
 
     unit = chosen_paper(options).unit(options.experiment, options.method, options.seed)
-    folder = cohort_folder(options, unit.cohort.id)
-    if options.model and (reason := failure_of(options.model)):
-        record_failure(unit, folder, options.out, f"fit: {reason}", device="none")
-        return
-    device = chosen_device(options, unit.spec)
-    run_unit(unit, folder, options.out, device=device, model=options.model)
+    folder, shard = cohort_folder(options, unit.cohort.id), _shard(options)
+    if options.shards:
+        gather_unit(unit, folder, options.shards, options.out)
+    elif options.model and (reason := failure_of(options.model)):
+        record_failure(unit, folder, options.out, f"fit: {reason}", device="none", shard=shard)
+    else:
+        device = chosen_device(options, unit.spec)
+        run_unit(unit, folder, options.out, device=device, model=options.model, shard=shard)
+
+
+def _shard(options: argparse.Namespace) -> Shard | None:
+    from wbir.records import Shard
+
+    return Shard.parse(options.shard) if options.shard else None
 
 
 def record_fit(options: argparse.Namespace, failure: Failure) -> None:
@@ -119,4 +136,4 @@ def record_predict(options: argparse.Namespace, failure: Failure) -> None:
     reason = failure.removeprefix("wbir predict: ")
     options.go_on = failure.crashed and record_crash(unit, folder, options.out, reason)
     if not options.go_on:
-        record_failure(unit, folder, options.out, reason, device=options.device)
+        record_failure(unit, folder, options.out, reason, device=options.device, shard=_shard(options))
