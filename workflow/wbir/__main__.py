@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 from wbir.discovery import modules
 from wbir.errors import InputError
+from wbir.files import disk_error
+from wbir.supervising import NO_RESULT
 
 AGAIN = 75  # the exit status of a job that another attempt, with more time and memory, may bring to an end
 
@@ -26,7 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 0 on success, 2 on input that cannot be used (one line on standard error)."""
+    """Run a command; 0 on success, 2 on input that cannot be used, 74 on a disk that cannot be (one line on standard error)."""
     options = build_parser().parse_args(arguments)
     logging.basicConfig(
         level=logging.WARNING if options.quiet else logging.INFO, format="%(message)s", stream=sys.stderr
@@ -41,6 +43,8 @@ def _run_supervised(options: argparse.Namespace) -> int:
     from wbir.supervising import supervised
 
     while (failure := supervised(lambda: _run(options), minutes=options.limit)) is not None:
+        if not failure.result:
+            return NO_RESULT
         if failure.passing and options.attempt < options.attempts:
             logging.warning(
                 "wbir %s: %s: attempt %d of %d", options.command, failure, options.attempt, options.attempts
@@ -66,7 +70,7 @@ def _run(options: argparse.Namespace) -> int:
         print(
             f"wbir {options.command}: expected files that can be read and written, got {error}: {todo}", file=sys.stderr
         )
-        return 2
+        return NO_RESULT if disk_error(error) else 2
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import fcntl
 import json
 import os
@@ -15,12 +16,24 @@ from typing import Any
 
 from wbir.errors import InputError
 
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE})
+
+
+def disk_error(error: BaseException | None) -> OSError | None:
+    """The fault of the disk (full, read-only, broken) that an error comes from; None where it comes from elsewhere."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
 
 @contextlib.contextmanager
 def written_whole(target: Path | str) -> Iterator[Path]:
     """Yield a temporary path with the target's suffixes; rename it onto `target` on success.
 
-    On any exception nothing is left behind, so a reader never meets half a file.
+    On any exception nothing is left behind, so a reader never meets half a file. What a library makes of a full disk is
+    raised as the OSError that it was.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -29,6 +42,8 @@ def written_whole(target: Path | str) -> Iterator[Path]:
         temporary = folder / target.name
         yield temporary
         os.replace(temporary, target)
+    except Exception as error:
+        raise (disk_error(error) or error) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -15,6 +15,7 @@ from types import FrameType
 SHARE = 0.95  # of the job's time: the scheduler must not be first
 POLL_S = 0.2
 TAIL = 4000  # bytes of the child's stderr in which the reason is looked for
+NO_RESULT = 74  # exit status (EX_IOERR) of work that a disk brought down: nothing is known of the method
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 
 
@@ -22,15 +23,16 @@ class Failure(str):
     """Why the work failed, in one line.
 
     passing: more time or memory may help, so that another attempt is worth it. crashed: it died in the midst of something,
-    which may be one case of many.
+    which may be one case of many. result: whether it says something of the method; a full disk does not.
     """
 
     passing: bool
     crashed: bool
+    result: bool
 
-    def __new__(cls, reason: str, *, passing: bool = False, crashed: bool = False) -> Failure:
+    def __new__(cls, reason: str, *, passing: bool = False, crashed: bool = False, result: bool = True) -> Failure:
         found = super().__new__(cls, " ".join(reason.split())[:300])
-        found.passing, found.crashed = passing, crashed
+        found.passing, found.crashed, found.result = passing, crashed, result
         return found
 
 
@@ -137,4 +139,5 @@ def _failure(status: int | None, tail: bytes, minutes: float) -> Failure | None:
             return Failure("killed by SIGKILL (out of memory?)", passing=True)
         return Failure(f"killed by {name}", crashed=True)
     lines = [line for line in tail.decode(errors="replace").splitlines() if line.strip()]
-    return Failure(lines[-1].strip() if lines else f"exit status {status} without a word")
+    said = lines[-1].strip() if lines else f"exit status {status} without a word"
+    return Failure(said, result=status != NO_RESULT)

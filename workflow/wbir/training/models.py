@@ -25,8 +25,8 @@ def save_model(target: Path, network: nn.Module, architecture: Architecture) -> 
 
 def save_state(target: Path, state: Mapping[str, Any]) -> None:
     """Write a dictionary of tensors and plain values, whole or not at all; the same content gives the same bytes."""
-    with written_whole(target) as temporary:
-        torch.save(dict(state), temporary)
+    with written_whole(target) as temporary, temporary.open("wb") as stream:  # a stream tells of a full disk
+        torch.save(dict(state), stream)
 
 
 def load_state(path: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
