@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from wbir.cases import Cohort
+from wbir.cohort_plans import CohortPlan
 from wbir.discovery import describe, modules
 
 NAMES = sorted(modules("cohorts"))
@@ -31,7 +32,7 @@ KEYS = {
 @pytest.mark.parametrize("name", NAMES)
 def test_literal_is_complete_and_build_takes_its_parameters(name: str) -> None:
     spec = describe("cohorts", name)
-    assert set(spec) >= KEYS and set(spec) - KEYS <= {"datasets", "several"}
+    assert set(spec) >= KEYS and set(spec) - KEYS <= {"datasets", "several", "cases"}
     assert set(spec["sources"]) <= {"simulated", "package", "public", "local", "derived"} and spec["sources"]
     assert set(spec["tiny"]) <= set(spec["parameters"])
     signature = inspect.signature(importlib.import_module(f"wbir.cohorts.{name}").build)
@@ -45,6 +46,10 @@ def test_a_tiny_build_keeps_the_contract_with_the_same_bytes(name: str, tmp_path
     for folder in ("first", "second"):
         build(tmp_path / folder, source="simulated", data=None, seed=3, **{**spec["parameters"], **spec["tiny"]})
     cohort = Cohort.open(tmp_path / "first")
+    plan = CohortPlan(name, name, "simulated", False, 3, {}, {**spec["parameters"], **spec["tiny"]}, (name,))
+    if (expected := plan.expected_cases()) is not None:
+        found = [row["split"] for row in cohort.rows]
+        assert {split: found.count(split) for split in {*found, *expected}} == {**dict.fromkeys(found, 0), **expected}
     cases = list(cohort)  # reading checks shapes, finiteness and the truth of each case
     assert cases and len({case.id for case in cases}) == len(cases)
     assert all(case.frame.dim == spec["dims"] and case.attributes["split"] for case in cases)

@@ -12,6 +12,7 @@ from wbir.errors import InputError
 
 REAL_SOURCES = ("public", "local")
 UNASKED_SOURCES = ("simulated", "package")  # need no data site: they run without being asked for
+OF_ITS_BASE = "of its base"  # `cases` of a derived cohort that has those of the one that it is made from
 DERIVED = "derived"  # the source of a cohort that is made from others (`of`)
 EVERY = "all"  # in `sources`: every cohort that has such a source
 
@@ -76,6 +77,16 @@ class CohortPlan:
 
     def code(self) -> list[Path]:
         return closure([modules("cohorts")[self.builder]])
+
+    def expected_cases(self) -> dict[str, int] | None:
+        """How many cases it will have by split, where its COHORT says so (`cases`: formulas of the parameters); else None."""
+        formulas = self.spec.get("cases")
+        if formulas == OF_ITS_BASE:
+            return self.bases[0].expected_cases()
+        if formulas is None:
+            return None
+        names = {"__builtins__": {}, "len": len, "sum": sum, "max": max, **self.parameters}
+        return {split: eval(formula, dict(names)) for split, formula in formulas.items()}
 
 
 def datasets_of(builder: str) -> tuple[str, ...]:

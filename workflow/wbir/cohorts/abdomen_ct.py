@@ -42,6 +42,7 @@ COHORT = {
     },
     "tiny": {"shape": [16, 16, 16], "subjects": {"train": 0, "test": 2}, "train_pairs": 0, "test_pairs": 1},
     "dims": 3,
+    "cases": {"train": "train_pairs", "test": "test_pairs"},
 }
 SPLITS = ("train", "test")
 Pair = tuple[int, int]

@@ -42,6 +42,7 @@ COHORT = {
     },
     "tiny": {"template": "fixed", "linear_iterations": [10, 5], "sampling": 1.0},
     "dims": 3,
+    "cases": "of its base",
 }
 TEMPLATES = ("mni152", "fixed", "moving")
 TRANSFORMS = ("rigid", "affine")

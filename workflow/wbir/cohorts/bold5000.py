@@ -47,6 +47,7 @@ COHORT = {
         "margin_mm": 0.0,
     },
     "dims": 3,
+    "cases": {"test": "len(pairs)"},
 }
 SUBJECTS = ("CSI1", "CSI2", "CSI3")
 

@@ -41,6 +41,7 @@ COHORT = {
     },
     "tiny": {"size": 32, "spacing": 6.0},
     "dims": 2,
+    "cases": {"test": "1"},
 }
 CASE = "brain-morph"
 LABELS = {1: "brain"}

@@ -41,6 +41,7 @@ COHORT = {
     },
     "tiny": {"shape": [12, 10, 14], "each": True, "spacing": [2.0, 2.5, 1.5], "moving_spacing": 2.5},
     "dims": None,
+    "cases": "of its base",
 }
 CONTENTS = ("masks", "labels", "foreground", "middle")
 CENTRES = ("box", "mass")

@@ -43,6 +43,11 @@ COHORT = {
     },
     "tiny": {"size": 32, "subjects": {"train": 1, "validation": 1, "test": 1}, "pairs_per_subject": 2},
     "dims": 2,
+    "cases": {
+        "train": "subjects['train'] * pairs_per_subject",
+        "validation": "subjects['validation'] * pairs_per_subject",
+        "test": "subjects['test'] * pairs_per_subject",
+    },
 }
 SPLITS = ("train", "validation", "test")
 CROP = 1.1  # how much larger the face is than in its own coordinates

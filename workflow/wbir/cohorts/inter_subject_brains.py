@@ -53,6 +53,7 @@ COHORT = {
     },
     "tiny": {"spacing": 12.0, "groups": [{"group": "young", "moving_ages": [25], "fixed_age": 20}]},
     "dims": 3,
+    "cases": {"test": "sum(len(group['moving_ages']) for group in groups)"},
 }
 LABELS = {1: "white matter", 2: "grey matter", 3: "left hippocampus", 4: "right hippocampus"}
 

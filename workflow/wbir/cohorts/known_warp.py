@@ -38,6 +38,7 @@ COHORT = {
     },
     "tiny": {"spacing": 8.0, "oversampling": 1},
     "dims": 3,
+    "cases": {"test": "pairs"},
 }
 LABELS = {1: "grey matter", 2: "white matter", 3: "fluid"}
 TOLERANCE, SEARCH_STEPS = 1e-3, 8  # of the scale that makes the longest displacement right, relative

@@ -33,6 +33,7 @@ COHORT = {
     },
     "tiny": {"size": 32},
     "dims": 2,
+    "cases": {"test": "len(shapes)"},
 }
 
 Shape = Callable[[np.ndarray, np.ndarray], np.ndarray]  # points x, y of the unit square -> inside

@@ -55,6 +55,7 @@ COHORT = {
     "tiny": {"pairs": {"empire": 1, "learn2reg": 0, "copd": 1}, "shape": [24, 24, 26], "spacing": [14.0, 8.0, 10.0], "folds": 2,
              "moving_spacing": [14.0, 10.0, 14.0], "landmarks": 20},
     "dims": 3,
+    "cases": {"train": "train", "validation": "validation", "test": "sum(pairs.values()) * (phases - 1) - train - validation"},
 }  # fmt: skip
 FORK_SIZES = (4, 300)  # end points that a landmark's vessel supplies: radii of some 0.7 to 3 mm
 CLEAR = 2.0  # mm that a landmark lies inside the lung

@@ -34,6 +34,7 @@ COHORT = {
     },
     "tiny": {},
     "dims": 3,
+    "cases": "of its base",
 }
 
 

@@ -44,6 +44,7 @@ COHORT = {
     },
     "tiny": {"subjects": 1, "spacing": 9.0, "ordered_pairs": ["T to F", "F to T"]},
     "dims": 3,
+    "cases": {"test": "subjects * (12 if ordered_pairs == 'all' else len(ordered_pairs))"},
 }
 FIELD_OF_VIEW = (207.0, 243.0, 226.0)  # mm
 

@@ -51,6 +51,10 @@ COHORT = {
     },
     "tiny": {"spacing": 12.0, "subjects": {"train": 2, "validation": 2, "test": 2}, "regions": ["left white matter"]},
     "dims": 3,
+    "cases": {
+        "train": "subjects['train'] // 2",
+        "test": "max(0, subjects['validation'] - 1) + max(0, subjects['test'] - 1)",
+    },
 }
 REGIONS = tuple(COHORT["parameters"]["regions"])  # type: ignore[index]
 MAPPING_SPACING = 2.0  # mm, of the grid on which ventricles are told from other fluid

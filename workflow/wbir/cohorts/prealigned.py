@@ -42,6 +42,7 @@ COHORT = {
     },
     "tiny": {"bias_iterations": [2], "bias_shrink": 1, "linear_iterations": [10, 5]},
     "dims": 3,
+    "cases": "of its base",
 }
 TRANSFORMS = ("none", "rigid", "affine")
 KEPT = 8  # corrected scans: pairs of one subject follow each other, and share scans

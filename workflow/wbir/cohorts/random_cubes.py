@@ -32,6 +32,7 @@ COHORT = {
     },
     "tiny": {"sizes": [8, 16]},
     "dims": 3,
+    "cases": {"test": "len(sizes)"},
 }
 
 

@@ -33,6 +33,7 @@ COHORT = {
     },
     "tiny": {"spacing": 3.0},
     "dims": None,
+    "cases": "of its base",
 }
 LABELS = ("majority", "nearest")
 

@@ -33,6 +33,7 @@ COHORT = {
     },
     "tiny": {"size": 32},
     "dims": 2,
+    "cases": {"test": "1"},
 }
 LABELS = {1: "bottom oval", 2: "left oval", 3: "right oval", 4: "top oval"}
 SIDE = 300.0  # mm, say: at 300 pixels one each, as in the paper

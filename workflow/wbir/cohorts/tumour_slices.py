@@ -50,6 +50,7 @@ COHORT = {
     },
     "tiny": {"patients": 1, "train": 1, "size": 32, "spacing": 7.5},
     "dims": 2,
+    "cases": {"test": "patients", "train": "train", "validation": "validation"},
 }
 LABELS = {1: "ventricles"}
 NECROSIS, RIM = 0.32, 0.62  # T1 signal relative to white matter: dead centre, living tumour

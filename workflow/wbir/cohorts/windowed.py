@@ -28,6 +28,7 @@ COHORT = {
     },
     "tiny": {"limits": [1.0, 99.0], "percentiles_of": "mask"},
     "dims": None,
+    "cases": "of its base",
 }
 WHOLES = ("image", "mask")
 
