@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from pathlib import Path
 
 import pytest
 
-from wbir.files import alone_in
+from wbir.files import alone_in, folder_written_whole
 
 
 def test_a_second_holder_waits_and_finds_the_folder_anew(tmp_path: Path) -> None:
@@ -44,3 +45,20 @@ def test_a_holder_that_fails_lets_go(tmp_path: Path) -> None:
         (tmp_path / "nowhere").read_text()
     with alone_in(tmp_path / "kept"):
         assert (tmp_path / "kept").is_dir()
+
+
+def test_what_a_killed_process_left_of_a_folder_is_removed_with_the_next_one(tmp_path: Path) -> None:
+    """A kill in the midst of writing, with a target that stands already and is replaced."""
+    for content in ("first", "second"):
+        child = os.fork()
+        if child == 0:
+            with folder_written_whole(tmp_path / "cohort") as folder:
+                (folder / "half").write_text("a big file")
+                os._exit(1)
+        os.waitpid(child, 0)
+        assert [path.name for path in tmp_path.iterdir() if path.name != "cohort"] == [".cohort.writing"]
+        with folder_written_whole(tmp_path / "cohort") as folder:
+            (folder / "whole").write_text(content)
+        assert [path.name for path in tmp_path.iterdir()] == ["cohort"]
+        assert [path.name for path in (tmp_path / "cohort").iterdir()] == ["whole"]
+    assert (tmp_path / "cohort" / "whole").read_text() == "second"

@@ -59,19 +59,26 @@ def link_or_copy(source: Path | str, target: Path | str) -> None:
 
 @contextlib.contextmanager
 def folder_written_whole(target: Path | str) -> Iterator[Path]:
-    """As `written_whole`, for a folder; an existing target is replaced."""
+    """As `written_whole`, for a folder; an existing target is replaced, and what a killed process left of one is removed.
+
+    A second process that writes the same folder waits.
+    """
     target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    outer = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
+    outer = target.parent / f".{target.name}.writing"
+    with alone_in(outer):
         temporary = outer / target.name
-        temporary.mkdir()
-        yield temporary
-        if target.exists():
-            os.replace(target, outer / "replaced")
-        os.replace(temporary, target)
-    finally:
-        shutil.rmtree(outer, ignore_errors=True)
+        try:
+            for left in (temporary, outer / "replaced"):
+                shutil.rmtree(left, ignore_errors=True)
+            temporary.mkdir()
+            yield temporary
+            if target.exists():
+                os.replace(target, outer / "replaced")
+            os.replace(temporary, target)
+        except Exception as error:
+            raise (disk_error(error) or error) from None
+        finally:
+            shutil.rmtree(outer, ignore_errors=True)
 
 
 def kept_beside(out: Path, state: str, kind: str) -> Path:
