@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from wbir.cohort_plans import datasets_of
 from wbir.discovery import describe
 from wbir.measures.base import discover
 from wbir.papers import SCALES, load_paper, slugs, studies
@@ -34,5 +35,7 @@ def test_every_name_is_known(slug: str, scale: str) -> None:
 def test_without_data_only_what_needs_none_runs(slug: str) -> None:
     study = load_paper(slug, "demo")
     assert all(unit.cohort.source in ("simulated", "package") for unit in study.units())
-    every = load_paper(slug, "demo", data={plan.dataset: "somewhere" for plan in study.plans()})
+    every = load_paper(
+        slug, "demo", data={name: "somewhere" for plan in study.plans() for name in datasets_of(plan.builder)}
+    )
     assert set(every.experiments()) == set(study.spec["experiments"])

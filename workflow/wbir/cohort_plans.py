@@ -85,7 +85,7 @@ class CohortPlan:
             return self.bases[0].expected_cases()
         if formulas is None:
             return None
-        names = {"__builtins__": {}, "len": len, "sum": sum, "max": max, **self.parameters}
+        names = {"__builtins__": {}, "len": len, "sum": sum, "max": max, "round": round, **self.parameters}
         return {split: eval(formula, dict(names)) for split, formula in formulas.items()}
 
 
@@ -162,8 +162,9 @@ class Choice:
         known = describe("cohorts", entry["use"])["sources"]
         if known == [DERIVED]:
             return DERIVED
-        if named and named not in known:
-            raise InputError(f"a source of cohort {name} among {known}", repr(named), "correct `sources`")
+        for asked in (named, entry.get("source")):
+            if asked and asked not in known:
+                raise InputError(f"a source of cohort {name} among {known}", repr(asked), "correct `sources`")
         own = every and "local" in known
         if named or (wanted in REAL_SOURCES and wanted in known):
             return "local" if own and not named else str(wanted)

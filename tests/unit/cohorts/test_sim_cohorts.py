@@ -119,8 +119,8 @@ def test_unfit_parameters_are_refused(name: str, changes: dict[str, Any], tmp_pa
 
 def test_local_slices_need_their_files(tmp_path: Path) -> None:
     module = importlib.import_module("wbir.cohorts.brain_slices")
-    with pytest.raises(InputError, match="image file"):
-        module.build(tmp_path, source="local", data=tmp_path, seed=0, **module.COHORT["parameters"])
+    with pytest.raises(InputError, match="na01.nii.gz of nirep"):
+        module.build(tmp_path, source="local", data={"nirep": tmp_path}, seed=0, **module.COHORT["parameters"])
 
 
 def test_local_slices_of_two_volumes(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_local_slices_of_two_volumes(tmp_path: Path) -> None:
         )
     module = importlib.import_module("wbir.cohorts.brain_slices")
     module.build(
-        tmp_path / "c", source="local", data=tmp_path, seed=0, **{**module.COHORT["parameters"], "height": 0.5}
+        tmp_path / "c", source="local", data={"nirep": tmp_path}, seed=0, **{**module.COHORT["parameters"], "height": 0.5}
     )
     case = Cohort.open(tmp_path / "c").case("brain-morph")
     assert case.moving.shape == (128, 128) and case.attributes["moving_subject"] == "na01" and case.truth is None

@@ -9,6 +9,7 @@ import numpy as np
 
 from wbir.anatomy.seeds import named_generator
 from wbir.cases import Case, CohortWriter
+from wbir.data.tree import Tree
 from wbir.errors import InputError
 from wbir.geometry.frames import Frame
 
@@ -156,7 +157,8 @@ def local_case(data: Mapping[str, Path] | None, subjects: Sequence[str], size: i
         raise InputError(
             "the folder with the NIREP files", "none", "name it for the cohort brain_slices (see docs/data-access.md)"
         )
-    scans = [_read(Path(data["nirep"]) / f"{name}.nii.gz") for name in subjects]
+    tree = Tree("nirep", Path(data["nirep"]))
+    scans = [_read(tree.one(f"{name}.nii.gz")) for name in subjects]
     boxes = [content_box(scan > 0, own) for scan, own in scans]
     spacing = max(float((high - low)[:2].max()) for low, high in boxes) / (FILL * size)
     (moving, moving_brain), (fixed, fixed_brain) = (
