@@ -55,6 +55,11 @@ COHORT = {
     },
     "tiny": {"design": [[2, 3]], "spacing": [12.0, 12.0, 12.0], "test_share": 0.34, "folds": 2},
     "dims": 3,
+    "cases": {  # as near to the share as whole children come: exactly so many at the paper's numbers
+        "test": "round(test_share * sum(n * scans * (scans - 1) // 2 for scans, n in design))",
+        "train": "sum(n * scans * (scans - 1) // 2 for scans, n in design)"
+        " - round(test_share * sum(n * scans * (scans - 1) // 2 for scans, n in design))",
+    },
 }
 LABELS = {1: "WM", 2: "GM", 3: "CSF"}
 INTERVAL = (

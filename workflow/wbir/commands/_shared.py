@@ -30,6 +30,10 @@ def add_command(commands: Commands, name: str, run: Command, what: str, example:
 
 def add_scale(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", default="demo", help="demo, bench or paper (default: demo)")
+    add_data(parser)
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--source", action="append", default=[], metavar="COHORT=SOURCE", help="where a cohort comes from"
     )
