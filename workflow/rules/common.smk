@@ -83,6 +83,16 @@ def needs(spec):
     }
 
 
+def predict_needs():
+    """Resources of a job that predicts a unit, or a shard of it."""
+    return {
+        "mem_mb": lambda wildcards, attempt: UNITS[wildcards.unit].spec["mem_mb"] * attempt,
+        "runtime": lambda wildcards, attempt: UNITS[wildcards.unit].minutes * attempt,
+        "gpu": lambda wildcards: gpus(UNITS[wildcards.unit].spec),
+        "attempt": lambda wildcards, attempt: attempt,
+    }
+
+
 def supervision():
     """Options by which a job watches over its own work: what hangs or crashes becomes rows with a status."""
     return f"--limit {{resources.runtime}} --attempt {{resources.attempt}} --attempts {config['attempts']}"
@@ -108,6 +118,18 @@ def unit_cohort(wildcards):
 def unit_model(wildcards):
     learned = UNITS[wildcards.unit].spec["kind"] == "learned"
     return [f"{RESULTS}/{wildcards.unit}/model.pt"] if learned else []
+
+
+def unit_shards(wildcards):
+    unit = UNITS[wildcards.unit]
+    return [f"{RESULTS}/{unit.id}/shards/{number}-of-{unit.shards}" for number in range(1, unit.shards + 1)]
+
+
+def unit_results():
+    """What a unit leaves, whether one job did it or several."""
+    files = {"measurements": "measurements.csv", "timings": "timings.csv", "manifest": "manifest.json"}
+    gallery = {"gallery": directory(f"{RESULTS}/{{unit}}/gallery")}
+    return {name: f"{RESULTS}/{{unit}}/{file}" for name, file in files.items()} | gallery
 
 
 def unit_options(unit):
