@@ -93,4 +93,4 @@ def test_a_page_sets_limits_and_expectations_side_by_side(paper, earlier: Path, 
 def test_words_for_numbers() -> None:
     assert expected([], 3) == "–" and expected([], 0) == "0"
     assert expected([1.0, 2.0], 2) == "≈ 3" and expected([1.0], 2) == "≥ 1"
-    assert (number(1234.0), number(0.0123), number(97.2)) == ("1200", "0.012", "97")
+    assert [number(value) for value in (1234.0, 0.0123, 97.2, 1e-5, 0.0)] == ["1200", "0.012", "97", "< 0.01", "0"]

@@ -119,7 +119,9 @@ def expected(values: Iterable[float], of: int) -> str:
 
 
 def number(value: float) -> str:
-    """Two digits, which is more than is known."""
+    """Two digits, which is more than is known; nothing below a hundredth."""
+    if 0 < value < 0.01:
+        return "< 0.01"
     return f"{float(f'{value:.2g}'):g}" if value < 100 else f"{float(f'{value:.2g}'):.0f}"
 
 
@@ -238,4 +240,4 @@ def write_page(plans: Sequence[Plan], target: Path) -> None:
 
 def _markdown(rows: Rows) -> str:
     lines = [" | ".join(row) for row in rows]
-    return "".join(f"| {line} |\n" for line in [lines[0], "|".join("---" for _ in rows[0]), *lines[1:]])
+    return "".join(f"| {line} |\n" for line in [lines[0], " | ".join("---" for _ in rows[0]), *lines[1:]])
