@@ -46,8 +46,7 @@ for cohort_id, (cohort_paper, plan) in COHORTS.items():
             plan=f"{plan.source} {sorted(plan.data.items())} {plan.seed} {sorted(plan.parameters.items())}",
         threads: plan.spec["threads"]
         resources:
-            mem_mb=plan.spec["mem_mb"],
-            runtime=plan.spec["runtime"],
+            **needs(plan.spec),
         conda:
             environment(plan.spec["stack"])
         shell:

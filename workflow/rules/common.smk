@@ -69,17 +69,18 @@ def relative(paths):
 
 
 def gpus(spec):
-    """GPUs of a job: those of its SPEC, none at the demo scale, which is for the CPU."""
-    return spec["gpu"] if SCALE != "demo" else 0
+    """GPUs of a job: those of its SPEC, none for a cohort or at the demo scale, which is for the CPU."""
+    return spec.get("gpu", 0) if SCALE != "demo" else 0
 
 
 def needs(spec):
-    """Resources of a job from a SPEC; memory and time grow with each retry."""
+    """Resources of a job from a SPEC or a COHORT; memory and time grow with each retry."""
     return {
         "mem_mb": lambda wildcards, attempt: spec["mem_mb"] * attempt,
         "runtime": lambda wildcards, attempt: spec["runtime"] * attempt,
         "gpu": gpus(spec),
         "attempt": lambda wildcards, attempt: attempt,
+        "attempts": config["attempts"],
     }
 
 
@@ -90,12 +91,16 @@ def predict_needs():
         "runtime": lambda wildcards, attempt: UNITS[wildcards.unit].minutes * attempt,
         "gpu": lambda wildcards: gpus(UNITS[wildcards.unit].spec),
         "attempt": lambda wildcards, attempt: attempt,
+        "attempts": config["attempts"],
     }
 
 
 def supervision():
-    """Options by which a job watches over its own work: what hangs or crashes becomes rows with a status."""
-    return f"--limit {{resources.runtime}} --attempt {{resources.attempt}} --attempts {config['attempts']}"
+    """Options by which a job watches over its own work: what hangs or crashes becomes rows with a status.
+
+    All of them resources, and none a part of the command: another number of attempts reruns nothing.
+    """
+    return "--limit {resources.runtime} --attempt {resources.attempt} --attempts {resources.attempts}"
 
 
 def environment(stack):

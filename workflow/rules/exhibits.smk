@@ -1,4 +1,5 @@
-# Collecting, exhibits and claims: one job each per paper.
+# Collecting, exhibits and claims: one job each per paper. Seconds of work, so that on a cluster they run beside Snakemake: a start of
+# Snakemake on a node costs more than they do.
 rule collect:
     input:
         units=unit_files,
@@ -15,6 +16,7 @@ rule collect:
     params:
         choices=paper_choices,
         results=lambda wildcards, output: Path(output[0]).parents[1],
+    localrule: True
     conda:
         environment("present")
     shell:
@@ -45,6 +47,7 @@ rule claims:
     params:
         choices=paper_choices,
         results=lambda wildcards, output: Path(output[0]).parents[1],
+    localrule: True
     conda:
         environment("present")
     shell:
@@ -94,6 +97,7 @@ for slug, paper in DECLARED.items():
             choices=choices(paper.plans()),
             results=lambda wildcards, output: Path(output[0]).parents[2],
             paper=slug,
+        localrule: True
         conda:
             environment("present")
         shell:

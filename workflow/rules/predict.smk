@@ -87,6 +87,7 @@ if shared:
             unit=lambda wildcards: unit_options(UNITS[wildcards.unit]),
             state=unit_state,
             out=lambda wildcards, output: Path(output.measurements).parent,
+        localrule: True
         conda:
             environment("present")
         shell:

@@ -18,6 +18,7 @@ rule write_scoreboard:
     params:
         scale=SCALE,
         results=lambda wildcards, output: Path(output.table).parent,
+    localrule: True
     conda:
         environment("present")
     shell:
@@ -67,6 +68,7 @@ rule report:
     params:
         config=report_config(),
         python=sys.executable,
+    localrule: True
     conda:
         environment("present")
     shell:
