@@ -29,7 +29,7 @@ from wbir.errors import InputError
 PAPERS = REPOSITORY / "config" / "papers"
 STUDIES = REPOSITORY / "config" / "studies"  # declared as papers are, but not of the proceedings
 SCALES = ("demo", "bench", "paper")
-SHORTEST = 10  # minutes: what a shard has at least, for its start on a busy node and an uneven part of the cases
+SHORTEST = 30  # minutes that a shard has at least: its cases may be the slow ones, and its node a busy one
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Unit:
     def minutes(self) -> int:
         """The runtime of a job that predicts: the SPEC's is that of all cases in one job, a shard has its part of it."""
         whole = int(self.spec["runtime"])
-        return whole if self.shards == 1 else min(whole, max(SHORTEST, math.ceil(whole / self.shards)))
+        return whole if self.shards == 1 else max(SHORTEST, math.ceil(whole / self.shards))
 
     def code(self) -> list[Path]:
         """The files whose change must rerun this unit: its method, its networks, its metrics, and all that they import."""
@@ -153,12 +153,12 @@ class Paper:
         return value.get(self.scale, default) if isinstance(value, Mapping) else value
 
     def _shards(self, entry: Mapping[str, Any], spec: Mapping[str, Any]) -> int:
-        """The jobs for a method's prediction: the experiment's `shards`, and no more than its SPEC's.
+        """The jobs for a method's prediction: the experiment's `shards`, where it is long enough to be shared out.
 
-        A SPEC that says nothing leaves an iterative method unlimited; controls and networks predict in seconds.
+        A network predicts in seconds, its SPEC's runtime is that of its training; others may be done as soon as a shard is.
         """
-        wanted = self._at_scale(entry.get("shards", 1), default=1)
-        return min(wanted, spec.get("shards", wanted if spec["kind"] == "iterative" else 1))
+        short = spec["kind"] == "learned" or spec["runtime"] <= SHORTEST
+        return 1 if short else self._at_scale(entry.get("shards", 1), default=1)
 
     def unit(self, experiment: str, method: str, seed: int) -> Unit:
         """One unit. Raises InputError for a name that the paper does not have."""
