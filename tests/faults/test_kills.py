@@ -73,5 +73,6 @@ def test_a_killed_run_ends_in_the_bytes_of_an_undisturbed_one(clone: Path) -> No
     results = calm / "results/demo/97-killed"
     assert (results / "claims.csv").is_file() and (results / "main/two/0/model.pt").is_file()
     kills = list(disturbed(clone, 5, 0.5 * seconds, random.Random(1)))
+    assert len(kills) == 5
     assert differences(calm, clone) == [], kills
     assert len(contents(calm)) > 40
