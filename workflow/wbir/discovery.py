@@ -18,7 +18,12 @@ REPOSITORY = WORKFLOW.parent
 
 def modules(room: str) -> dict[str, Path]:
     """The files of a room (`methods`, `cohorts`, `figures`) by name; names with a leading underscore do not count."""
-    return {path.stem: path for path in sorted((PACKAGE / room).glob("[!_]*.py"))}
+    return dict(_files_in(PACKAGE / room))
+
+
+@functools.lru_cache(maxsize=None)
+def _files_in(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.glob("[!_]*.py"))}
 
 
 @functools.lru_cache(maxsize=None)
