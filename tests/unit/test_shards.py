@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -147,6 +150,20 @@ def test_shards_that_are_not_all_of_the_unit_are_refused(
         with pytest.raises(InputError, match=r"got one of 99-made-up/main/shift/0, made otherwise"):
             gather_unit(other, cohort, [first], out)
     assert not out.exists()
+
+
+def test_joining_imports_nothing_heavy(run: Callable[..., Path], cohort: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from wbir import gathering; from test_shards import UNIT\n"
+        "cohort, shard, out = map(Path, sys.argv[1:])\n"
+        "gathering.gather_unit(UNIT, cohort, [shard], out)\n"
+        "print(*sorted({'torch', 'scipy', 'pandas', 'nibabel', 'SimpleITK'} & set(sys.modules)))"
+    )
+    shard = run(tmp_path / "1-of-1", Shard(1, 1))
+    command = [sys.executable, "-c", program, str(cohort), str(shard), str(tmp_path / "out")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "2", "a/b", "1/2/3", "-1/2", ""])
