@@ -38,7 +38,7 @@ COHORT = {
     "stack": "torch",
     "threads": 1,
     "mem_mb": 8000,
-    "runtime": 600,
+    "runtime": 1800,
     "parameters": {
         # pairs [scans of a child, children with so many]
         "design": [[2, 17], [3, 13], [4, 12], [5, 11], [6, 7], [7, 3], [8, 1]],
