@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from wbir.discovery import REPOSITORY
-from wbir.papers import load_paper
+from wbir.papers import load_paper, slugs
 from wbir.planning.costs import costs_of, together
 from wbir.planning.dag import dry_run
 from wbir.planning.jobs import jobs_of, longest_chain
@@ -67,3 +67,9 @@ def test_planning_imports_neither_torch_nor_pandas() -> None:
         [sys.executable, "-c", program], cwd=REPOSITORY / "workflow", capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "0"
+
+
+def test_the_page_has_every_paper() -> None:
+    page = (REPOSITORY / "docs" / "scale.md").read_text(encoding="utf-8")
+    missing = [slug for slug in slugs() if f"| {slug} |" not in page]
+    assert not missing, "write docs/scale.md anew: its first line says how"

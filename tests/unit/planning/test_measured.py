@@ -93,4 +93,5 @@ def test_a_page_sets_limits_and_expectations_side_by_side(paper, earlier: Path, 
 def test_words_for_numbers() -> None:
     assert expected([], 3) == "–" and expected([], 0) == "0"
     assert expected([1.0, 2.0], 2) == "≈ 3" and expected([1.0], 2) == "≥ 1"
-    assert [number(value) for value in (1234.0, 0.0123, 97.2, 1e-5, 0.0)] == ["1200", "0.012", "97", "< 0.01", "0"]
+    assert [number(value) for value in (1234.0, 0.0123, 97.2, 1e-5)] == ["1200", "0.012", "97", "0"]
+    assert expected([1e-5], 1) == "< 0.01" and expected([1e-5], 2) == "≥ 0"

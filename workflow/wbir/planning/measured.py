@@ -10,7 +10,7 @@ import json
 import math
 import re
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,8 @@ class Estimate:
 class Earlier:
     """The results of earlier runs, of any scale, below some folders (each a `results/`)."""
 
-    def __init__(self, folders: Iterable[Path]) -> None:
-        found = [folder / scale for folder in folders for scale in reversed(SCALES)]
+    def __init__(self, folders: Sequence[Path]) -> None:
+        found = [folder / scale for scale in reversed(SCALES) for folder in folders]
         self.roots = [root for root in found if root.is_dir()]
 
     def estimate(self, job: Job) -> Estimate | None:
