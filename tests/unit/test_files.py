@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
 import threading
@@ -43,6 +45,15 @@ def test_a_second_holder_waits_and_finds_the_folder_anew(tmp_path: Path) -> None
 def test_a_holder_that_fails_lets_go(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), alone_in(tmp_path / "kept"):
         (tmp_path / "nowhere").read_text()
+    with alone_in(tmp_path / "kept"):
+        assert (tmp_path / "kept").is_dir()
+
+
+def test_a_file_system_without_locks_is_worked_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(handle: int, operation: int) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
     with alone_in(tmp_path / "kept"):
         assert (tmp_path / "kept").is_dir()
 

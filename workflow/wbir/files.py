@@ -16,6 +16,7 @@ from typing import Any
 
 from wbir.errors import InputError
 
+NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP})
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE})
 
 
@@ -97,7 +98,8 @@ def kept_beside(out: Path, state: str, kind: str) -> Path:
 def alone_in(folder: Path | str) -> Iterator[None]:
     """Make a folder and hold it for this process alone; wait for one that holds it, such as the orphan of a killed run.
 
-    The holder may remove the folder when it is done; who waited then starts with an empty one.
+    The holder may remove the folder when it is done; who waited then starts with an empty one. Where the file system has no
+    locks, nobody waits.
     """
     handle = None
     while handle is None:
@@ -115,7 +117,11 @@ def _held(folder: Path) -> int | None:
         handle = os.open(folder, os.O_RDONLY)
     except FileNotFoundError:
         return None
-    fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
     with contextlib.suppress(FileNotFoundError):
         if os.path.samestat(os.fstat(handle), os.stat(folder)):
             return handle
