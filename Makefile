@@ -1,5 +1,6 @@
 # make demo   set up, then regenerate all papers at the demo scale
 # make test   set up, then run all checks and tests
+# make test-slurm  those of papers through a Slurm of their own, for which root may install Debian's (minutes)
 # make bench  time the kernels beside those of other libraries: results/bench, docs/speed.md (ten minutes)
 # make compare  registration methods compared on known warps: results/demo/comparison (minutes)
 #             DATA=FOLDER that holds nirep/ and hippocampus/: on real pairs too, into docs/results (half an hour)
@@ -9,9 +10,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= all
 BIN := .venv/bin
 READY := .venv/ready
+CLUSTER := .venv/cluster
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo report test lint bench compare clean
+.PHONY: help setup demo report test test-slurm lint bench compare clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -37,9 +39,19 @@ report: demo
 	@wbir alone snakemake report --cores $(CORES) --quiet rules
 	@echo "== reports/demo/index.html (the site), reports/demo/report.html (Snakemake's own report)"
 
-test: setup lint
+test: setup lint $(CLUSTER)
 	@echo "== tests"
 	@pytest
+
+test-slurm: setup $(CLUSTER)
+	@.ci/install slurmctld slurm-wlm munge
+	@pytest -m slurm
+
+# Beside the environment and not in it: the plugin slows each start of Snakemake.
+$(CLUSTER): $(READY) envs/cluster.txt
+	@rm -rf $@
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $@ -r envs/cluster.txt 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
+	@touch $@
 
 lint: setup
 	@echo "== ruff, mypy, snakemake --lint"
