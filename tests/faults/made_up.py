@@ -40,13 +40,14 @@ def method(body: str, *, title: str = "Made up", kind: str = "iterative", runtim
     return f'"""{title}."""\n{imports}\n{SPEC.format(title=title, kind=kind, runtime=runtime)}\n\n{body}'
 
 
-def write(clone: Path, slug: str, paper: str, methods: dict[str, str]) -> None:
-    """Add a paper, the cohort `made_up_noise` and methods to a clone, and make the paper all of its papers."""
-    folder = clone / "config" / "papers" / slug
-    folder.mkdir()
-    (folder / "paper.yaml").write_text(paper)
+def write(clone: Path, papers: dict[str, str], methods: dict[str, str]) -> None:
+    """Add papers, the cohort `made_up_noise` and methods to a clone, and make these papers all of its papers."""
+    for slug, text in papers.items():
+        folder = clone / "config" / "papers" / slug
+        folder.mkdir()
+        (folder / "paper.yaml").write_text(text)
     (clone / "workflow" / "wbir" / "cohorts" / "made_up_noise.py").write_text(COHORT)
     for name, text in methods.items():
         (clone / "workflow" / "wbir" / "methods" / f"{name}.py").write_text(text)
     config = clone / "config" / "config.yaml"
-    config.write_text(config.read_text().replace("papers: all", f"papers: [{slug}]"))
+    config.write_text(config.read_text().replace("papers: all", f"papers: [{', '.join(papers)}]"))

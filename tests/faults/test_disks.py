@@ -85,7 +85,7 @@ def wbir(*arguments: str, cwd: Path, library: Path = REPOSITORY) -> tuple[int, l
 @pytest.mark.slow
 def test_a_run_that_filled_the_disk_goes_on_when_there_is_room(clone: Path, small_disk) -> None:  # type: ignore[no-untyped-def]
     """The disk fills at one stage after the other, Snakemake's own files on it as well."""
-    write(clone, "95-full", PAPER, {"made_up_learned": method(LEARNED, kind="learned")})
+    write(clone, {"95-full": PAPER}, {"made_up_learned": method(LEARNED, kind="learned")})
     small = small_disk(20_000) / "clone"
     shutil.copytree(clone, small)
     undisturbed(clone)

@@ -66,7 +66,7 @@ claims:
 
 @pytest.mark.slow
 def test_a_killed_run_ends_in_the_bytes_of_an_undisturbed_one(clone: Path) -> None:
-    write(clone, "97-killed", PAPER, {"made_up_learned": method(LEARNED, kind="learned")})
+    write(clone, {"97-killed": PAPER}, {"made_up_learned": method(LEARNED, kind="learned")})
     calm = clone.parent / "calm"
     shutil.copytree(clone, calm)
     seconds = undisturbed(calm)

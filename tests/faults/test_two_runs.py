@@ -115,7 +115,7 @@ def test_a_lock_is_removed_when_its_run_is_dead_and_never_before(begin: Start, t
 @pytest.mark.slow
 def test_make_demo_leaves_a_living_snakemake_its_lock(clone: Path, snakemake) -> None:  # type: ignore[no-untyped-def]
     """A run by hand is there when `make demo` is called; then it is killed, its job goes on, and `make demo` begins."""
-    write(clone, "96-slow", PAPER, {})
+    write(clone, {"96-slow": PAPER}, {})
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "rules"]
     by_hand = subprocess.Popen(command, cwd=clone, env=ENVIRONMENT, start_new_session=True)
     demo: subprocess.Popen[bytes] | None = None

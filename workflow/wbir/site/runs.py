@@ -56,8 +56,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _training(fit: Mapping[str, Any]) -> dict[str, Any]:
-    """What a fit tells of itself: cases, steps, trainable parameters, time, memory and device; nothing for no training."""
-    if not fit:
+    """What a fit tells of itself: cases, steps, trainable parameters, time, memory and device; nothing where none ended."""
+    if not fit or "failed" in fit:
         return {}
     readings = {reading["metric"]: reading["value"] for reading in fit.get("readings", [])}
     return {
