@@ -32,7 +32,7 @@ KEYS = {
 @pytest.mark.parametrize("name", NAMES)
 def test_literal_is_complete_and_build_takes_its_parameters(name: str) -> None:
     spec = describe("cohorts", name)
-    assert set(spec) >= KEYS and set(spec) - KEYS <= {"datasets", "several", "cases"}
+    assert set(spec) >= KEYS and set(spec) - KEYS <= {"datasets", "several", "cases", "box_mm"}
     assert set(spec["sources"]) <= {"simulated", "package", "public", "local", "derived"} and spec["sources"]
     assert set(spec["tiny"]) <= set(spec["parameters"])
     signature = inspect.signature(importlib.import_module(f"wbir.cohorts.{name}").build)

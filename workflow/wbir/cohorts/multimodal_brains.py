@@ -43,6 +43,7 @@ COHORT = {
         "components": [[35.0, 2.5], [10.0, 1.0]],
     },
     "tiny": {"subjects": 1, "spacing": 9.0, "ordered_pairs": ["T to F", "F to T"]},
+    "box_mm": [207.0, 243.0, 226.0],  # that the images show
     "dims": 3,
     "cases": {"test": "subjects * (12 if ordered_pairs == 'all' else len(ordered_pairs))"},
 }

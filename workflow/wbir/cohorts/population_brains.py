@@ -50,6 +50,7 @@ COHORT = {
         "noise": 0.02,
     },
     "tiny": {"spacing": 12.0, "subjects": {"train": 2, "validation": 2, "test": 2}, "regions": ["left white matter"]},
+    "box_mm": [176.0, 208.0, 176.0],  # that the images show
     "dims": 3,
     "cases": {
         "train": "subjects['train'] // 2",

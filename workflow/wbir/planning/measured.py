@@ -94,7 +94,7 @@ class Earlier:
     def _counted(self, plan: CohortPlan) -> dict[str, int] | None:
         """The cases by split of the very same cohort where it was built."""
         for root in self.roots:
-            if _same_cohort(root, plan):
+            if _same_cohort(root, plan) and not _made_up(root, plan):
                 splits = [row["split"] for row in read_rows(root / "cohorts" / plan.id / "manifest.csv")]
                 return {split: splits.count(split) for split in set(splits)}
         return None
@@ -103,30 +103,32 @@ class Earlier:
 def _cohort_record(root: Path, plan: Any) -> Record | None:
     folder = root / "cohorts" / plan.id
     about = _json(folder / "manifest.json")
-    if not about or about["source"] != plan.source:
+    if not about or about["source"] != plan.source or about.get("made_up"):
         return None
     seconds, memory = about["wall_seconds"], about["peak_memory_mb"]
     return Record(root, "CPU", seconds, 0.0, about["cases"], memory, _bytes(folder), about["parameters"])
 
 
 def _fit_record(root: Path, unit: Any) -> Record | None:
-    about = _json(root / unit.id / "fit.json")
+    folder = _folder(root, unit, "fit.json")
+    about = _json(folder / "fit.json")
     readings = {r["metric"]: r["value"] for r in (about or {}).get("readings", []) if not r["label"]}
     if not about or "train_seconds" not in readings:
         return None
-    return _unit_record(root / unit.id / "model.pt", root, about, readings["train_seconds"], readings["train_seconds"])
+    return _unit_record(folder / "model.pt", root, about, readings["train_seconds"], readings["train_seconds"])
 
 
 def _predict_record(root: Path, unit: Any) -> Record | None:
-    about = _json(root / unit.id / "manifest.json")
-    if not about or about["failed"] or not (root / unit.id / "timings.csv").is_file():
+    folder = _folder(root, unit, "timings.csv")
+    about = _json(folder / "manifest.json")
+    if not about or about["failed"] or not (folder / "timings.csv").is_file():
         return None
-    rows = read_rows(root / unit.id / "timings.csv")
+    rows = read_rows(folder / "timings.csv")
     spent = [float(row["value"]) for row in rows if row["metric"] == "seconds" and row["value"]]
     if not spent:
         return None
     usual = statistics.median(spent) * len(spent)  # the first case of a job also waits for what is loaded and compiled
-    return _unit_record(root / unit.id / "gallery", root, about, usual, sum(spent))
+    return _unit_record(folder / "gallery", root, about, usual, sum(spent))
 
 
 def _unit_record(made: Path, root: Path, about: Mapping[str, Any], seconds: float, spent: float) -> Record:
@@ -196,6 +198,19 @@ def voxels(plan: CohortPlan, parameters: Mapping[str, Any] | None, root: Path | 
 def _same_cohort(root: Path, plan: CohortPlan) -> bool:
     """Whether the very same cohort, with all that it is made from, was built below `root`."""
     return all(_built(root, part) == _plain(part.parameters) for part in plan.chain())
+
+
+def _folder(root: Path, unit: Unit, name: str) -> Path:
+    """Where the unit ran, or the same method with another seed or fold: that is as much work."""
+    own = root / unit.id
+    others = sorted(path.parent for path in own.parent.glob(f"[0-9]*/{name}"))
+    return own if (own / name).is_file() or not others else others[0]
+
+
+def _made_up(root: Path, plan: CohortPlan) -> bool:
+    """Whether `wbir try` made the cohort up: it has the right size, and nothing else of it counts."""
+    about = _json(root / "cohorts" / plan.id / "manifest.json")
+    return bool(about and about.get("made_up"))
 
 
 def _built(root: Path, plan: CohortPlan) -> dict[str, Any] | None:
