@@ -47,7 +47,7 @@ MpiDefault=none
 ReturnToService=2
 SlurmdTimeout=5
 KillWait=2
-MinJobAge=300
+MinJobAge=3600
 GresTypes=gpu
 NodeName={host} NodeAddr=127.0.0.1 Sockets=1 CoresPerSocket=4 ThreadsPerCore=1 RealMemory=64000 Gres=gpu:1 State=UNKNOWN
 PartitionName=cpu Nodes={host} Default=YES MaxTime=INFINITE State=UP
