@@ -119,7 +119,7 @@ def test_unfit_parameters_are_refused(name: str, changes: dict[str, Any], tmp_pa
 
 def test_local_slices_need_their_files(tmp_path: Path) -> None:
     module = importlib.import_module("wbir.cohorts.brain_slices")
-    with pytest.raises(InputError, match="na01.nii.gz of nirep"):
+    with pytest.raises(InputError, match=r"na01\.nii\.gz of nirep"):
         module.build(tmp_path, source="local", data={"nirep": tmp_path}, seed=0, **module.COHORT["parameters"])
 
 
