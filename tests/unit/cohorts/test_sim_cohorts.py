@@ -137,7 +137,11 @@ def test_local_slices_of_two_volumes(tmp_path: Path) -> None:
         )
     module = importlib.import_module("wbir.cohorts.brain_slices")
     module.build(
-        tmp_path / "c", source="local", data={"nirep": tmp_path}, seed=0, **{**module.COHORT["parameters"], "height": 0.5}
+        tmp_path / "c",
+        source="local",
+        data={"nirep": tmp_path},
+        seed=0,
+        **{**module.COHORT["parameters"], "height": 0.5},
     )
     case = Cohort.open(tmp_path / "c").case("brain-morph")
     assert case.moving.shape == (128, 128) and case.attributes["moving_subject"] == "na01" and case.truth is None
