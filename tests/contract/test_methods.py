@@ -134,7 +134,7 @@ def arrays_of(prediction: Prediction) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("name", METHODS)
 def test_the_spec_is_whole(name):
     spec = describe("methods", name)
-    assert KEYS <= set(spec) <= KEYS | {"registers"}
+    assert KEYS <= set(spec) <= KEYS | {"registers", "needs"}
     assert spec["kind"] in KINDS and set(spec["dims"]) <= {2, 3} and spec["dims"]
     assert spec["title"] and spec["reference"]
     assert all(

@@ -144,3 +144,12 @@ def test_what_a_case_cannot_feed_is_a_row_that_says_so(
     assert rows["mse"]["status"] == "ok" and float(rows["mse"]["value"]) > 0
     assert rows["error"]["status"] == "not measured: the case has no truth or truth_matrix"
     assert rows["error"]["value"] == ""
+
+
+def test_a_method_that_needs_what_a_case_lacks_has_no_answer_and_has_not_failed(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(cohort, tmp_path / "0", lambda case: pytest.fail("asked"), monkeypatch, replace(UNIT, use="oracle"))
+    rows = read_rows(tmp_path / "0" / "measurements.csv")
+    assert {row["status"] for row in rows} == {"not measured: the case has no truth or truth_matrix"}
+    assert json.loads((tmp_path / "0" / "manifest.json").read_text())["failed"] == []

@@ -233,6 +233,12 @@ class Fold(NamedTuple):
     test: Cohort
 
 
+def lacking(case: Case, needs: Sequence[str]) -> str:
+    """What of `needs` a case does not have, in words, or an empty word; `"truth|truth_matrix"` means either."""
+    missing = [need for need in needs if all(getattr(case, name) is None for name in need.split("|"))]
+    return ", ".join(need.replace("|", " or ") for need in missing)
+
+
 def check_case(case: Case) -> None:
     """Raise InputError where a case breaks the contract (shapes, NaN, types)."""
     check_id(case.id)

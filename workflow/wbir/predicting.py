@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from wbir.cases import Case, Cohort, Prediction
+from wbir.cases import Case, Cohort, Prediction, lacking
 from wbir.errors import InputError
 from wbir.files import alone_in, disk_error, kept_beside, write_json, write_text, written_whole
 from wbir.papers import Unit
 from wbir.provenance import manifest
 from wbir.records import Shard, about, failure, load_record, new_record, state_of, write_shard, write_unit
 
+NOT_MEASURED = "not measured: the case has no "
 BEGUN = "begun"  # in the folder of what is kept: the name of the case in work
 log = logging.getLogger("wbir")
 
@@ -155,6 +156,8 @@ def _run_case(
     record = new_record(case_id)
     try:
         case = cohort.case(case_id)
+        if missing := lacking(case, unit.spec.get("needs", ())):
+            return _kept(kept, new_record(case_id, NOT_MEASURED + missing))
         started, busy = time.perf_counter(), time.process_time()
         prediction = predict(case)
         record["seconds"], busy = time.perf_counter() - started, time.process_time() - busy
@@ -168,7 +171,11 @@ def _run_case(
             raise cause from None  # that is no result of the method
         log.exception("%s %s failed", unit.id, case_id)
         record["status"] = failure(f"{type(error).__name__}: {error}")
-    write_json(kept / f"{case_id}.json", record)
+    return _kept(kept, record)
+
+
+def _kept(kept: Path, record: dict[str, Any]) -> dict[str, Any]:
+    write_json(kept / f"{record['case']}.json", record)
     return record
 
 
@@ -186,8 +193,8 @@ def _measure(case: Case, prediction: Prediction, measures: Mapping[str, Any]) ->
     for name, (metric, of) in measures.items():
         if of == "start" and of not in seen:
             continue  # a method that refines nothing
-        if lacking := metric.lacks(case):
-            rows.append((name, "", math.nan, metric.unit, f"not measured: the case has no {lacking}"))
+        if missing := metric.lacks(case):
+            rows.append((name, "", math.nan, metric.unit, NOT_MEASURED + missing))
             continue
         if of not in seen:
             seen[of] = seen["forward"].inverse()

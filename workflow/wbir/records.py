@@ -83,7 +83,7 @@ def about(unit: Unit, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "cases": len(records),
         "cohort": asdict(unit.cohort) | {"data": ""},
         "measures": [m.name for m in unit.measures],
-        "failed": [f"{r['case']}: {r['status']}" for r in records if r["status"] != "ok"],
+        "failed": [f"{r['case']}: {r['status']}" for r in records if r["status"].startswith("failed")],
     }
 
 

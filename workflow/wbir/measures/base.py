@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from wbir.cases import Case, Prediction
+from wbir.cases import Case, Prediction, lacking
 from wbir.errors import InputError
 
 DIRECTIONS = ("higher", "lower", "none")
@@ -39,14 +39,13 @@ class Metric:
 
     def lacks(self, case: Case) -> str:
         """What the metric needs and the case does not have, in words; empty where nothing is missing."""
-        lacking = [n for n in self.needs if all(getattr(case, name) is None for name in n.split("|"))]
-        return ", ".join(need.replace("|", " or ") for need in lacking)
+        return lacking(case, self.needs)
 
     def __call__(self, evaluation: Evaluation) -> Value:
         """The value, or label -> value. Raises InputError where the case lacks what the metric needs."""
-        if lacking := self.lacks(evaluation.case):
+        if missing := self.lacks(evaluation.case):
             raise InputError(
-                f"{lacking} for the metric {self.name}",
+                f"{missing} for the metric {self.name}",
                 f"none in case {evaluation.case.id}",
                 "measure something else, or give the cohort what is missing",
             )

@@ -22,7 +22,8 @@ SPEC = {
     "parameters": {},
     "tiny": {},
     "dims": [2, 3],
-    "registers": False,  # needs the truth
+    "registers": False,
+    "needs": ["truth|truth_matrix"],  # of a case; one without has no answer, which is no failure
 }
 
 
