@@ -210,7 +210,7 @@ Before a run at the bench or paper scale: how many jobs it has, what they are al
   method whose other parameters differ between the two scales (a wider network, more keypoints) is not guessed at.
 - **GPU h** counts only what was measured on a GPU. What a job for a GPU would take without one stands in the column beside it,
   from a CPU's hours: a reason to have a GPU, not a forecast for it. `wbir try` runs a few steps of each method on made-up cases of the
-  scale's size (30 of them in six minutes on an H200, four at once), and `--earlier trial` then fills the column.
+  scale's size (24 of 56 in six minutes on an H200, four at once, and six given up), and `--earlier trial` then fills the column.
 - **chain** is the longest sequence of jobs that wait for each other: no cluster is faster than that.
 - **–** is not known. Two digits are shown, which is more than is known. Eight jobs of papers 02, 06, 10 and 17 that were expected from
   the demo and then run at the bench scale, on a busy machine, took 0.3 to 3.6 times as long, and what they wrote came within a tenth
