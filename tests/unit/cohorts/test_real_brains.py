@@ -18,8 +18,8 @@ from mirror.writing import write_nifti
 from wbir.cases import Cohort
 from wbir.cohorts import hcp, lpba40, miccai2012, oasis_trt_20
 from wbir.cohorts._brain_labels import DKT31, LPBA40, NEUROMORPHOMETRICS
-from wbir.cohorts._brains import brain_cases, choose_pairs, deal
 from wbir.cohorts._scans import Scan, canonical_scan
+from wbir.cohorts._subjects import choose_pairs, deal, pair_cases
 from wbir.data.tree import Tree
 from wbir.data.unpack import unpack, unpack_nested
 from wbir.errors import InputError
@@ -82,7 +82,7 @@ def test_a_subject_of_one_fixed_subjects_pairs_is_read_once() -> None:
         reads.append(subject)
         return Scan(np.full((2, 2, 2), float(ord(subject))), Frame.of((2, 2, 2)))
 
-    cases = list(brain_cases(choose_pairs(GROUPS, {"test": None}, 0), read))
+    cases = list(pair_cases(choose_pairs(GROUPS, {"test": None}, 0), read))
     assert sorted(reads) == list("defg") and len(cases) == 12
     assert cases[0].id == "d-e" and cases[0].fixed[0, 0, 0] == ord("d") and cases[0].moving[0, 0, 0] == ord("e")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -137,8 +137,17 @@ def choose(
     if not present or not wanted:
         raise InputError(f"a subject of {what}", "none", "see docs/data-access.md")
     if missing:
-        print(f"{what}: left out, as not there: {', '.join(missing)}", file=sys.stderr)
+        print(f"{what}: not there, left out: {', '.join(missing)}", file=sys.stderr)
     return [subject for subject in wanted if subject in present], missing
+
+
+def choose_numbers(
+    what: str, known: Iterable[int], asked: Sequence[int] | None, there: Callable[[int], object]
+) -> tuple[list[int], list[str]]:
+    """As `choose`, for subjects that have numbers; `there` tells whether one has files."""
+    present = [str(number) for number in known if there(number)]
+    chosen, missing = choose(what, [str(n) for n in known], present, None if asked is None else [str(n) for n in asked])
+    return [int(name) for name in chosen], missing
 
 
 def write_cohort(

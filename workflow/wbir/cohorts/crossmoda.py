@@ -8,9 +8,9 @@ from pathlib import Path
 
 from wbir.anatomy.seeds import named_generator
 from wbir.cases import Case
-from wbir.cohorts._brains import deal
 from wbir.cohorts._placing import placed
 from wbir.cohorts._scans import Scan, pair, read_scan, write_cohort
+from wbir.cohorts._subjects import deal
 from wbir.data.tree import Tree
 from wbir.errors import InputError, require_known
 

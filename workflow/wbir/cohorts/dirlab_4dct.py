@@ -8,7 +8,7 @@ from typing import Any
 
 from wbir.cases import Case
 from wbir.cohorts._dirlab import Files, grid, read
-from wbir.cohorts._scans import choose, pair, write_cohort
+from wbir.cohorts._scans import choose_numbers, pair, write_cohort
 from wbir.data.tree import Tree
 from wbir.errors import InputError
 
@@ -68,12 +68,11 @@ def build(
     """
     points = {phase: landmark_set(fixed, phase, landmarks) for phase in moving}
     tree = Tree("dirlab-4dct", Path(data["dirlab-4dct"]))
-    present = [str(n) for n in CASES if tree.all(f"case{n}_T[0-9]0*.img")]
-    asked = None if cases is None else [str(n) for n in cases]
-    chosen, missing = choose(f"the cases of dirlab-4dct in {tree.root}", [*map(str, CASES)], present, asked)
+    what = f"the cases of dirlab-4dct in {tree.root}"
+    chosen, missing = choose_numbers(what, CASES, cases, lambda n: tree.all(f"case{n}_T[0-9]0*.img"))
 
     def pairs() -> Iterator[Case]:
-        for number in map(int, chosen):
+        for number in chosen:
             frame, subject = grid(grids, number), f"4dct-{number:02d}"
             for phase in moving:
                 first, second = (read(tree, files(number, p, points[phase]), frame) for p in (fixed, phase))

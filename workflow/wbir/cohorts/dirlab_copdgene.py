@@ -8,7 +8,7 @@ from typing import Any
 
 from wbir.cases import Case
 from wbir.cohorts._dirlab import Files, grid, read
-from wbir.cohorts._scans import choose, pair, write_cohort
+from wbir.cohorts._scans import choose_numbers, pair, write_cohort
 from wbir.data.tree import Tree
 from wbir.errors import InputError
 
@@ -63,13 +63,12 @@ def build(
     if fixed not in BREATHS:
         raise InputError(f"fixed as one of {', '.join(BREATHS)}", repr(fixed), "correct the parameter")
     tree = Tree("dirlab-copdgene", Path(data["dirlab-copdgene"]))
-    present = [str(n) for n in CASES if tree.all(f"copd{n}_?BHCT.img")]
-    asked = None if cases is None else [str(n) for n in cases]
-    chosen, missing = choose(f"the cases of dirlab-copdgene in {tree.root}", [*map(str, CASES)], present, asked)
+    what = f"the cases of dirlab-copdgene in {tree.root}"
+    chosen, missing = choose_numbers(what, CASES, cases, lambda n: tree.all(f"copd{n}_?BHCT.img"))
     breaths = (fixed, next(breath for breath in BREATHS if breath != fixed))
 
     def pairs() -> Iterator[Case]:
-        for number in map(int, chosen):
+        for number in chosen:
             frame, subject = grid(grids, number), f"copd-{number:02d}"
             first, second = (read(tree, files(number, breath), frame) for breath in breaths)
             attributes = {"split": "test", "centre": "copd", "subject": subject, "number": str(number)}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from wbir.cases import Case
-from wbir.cohorts._scans import choose, enclosing, on_grid, pair, read_scan, write_cohort
+from wbir.cohorts._scans import choose_numbers, enclosing, on_grid, pair, read_scan, write_cohort
 from wbir.data.tree import Tree
 
 COHORT = {
@@ -39,13 +39,12 @@ def build(folder: Path, *, source: str, data: Mapping[str, Path], seed: int, cas
     InputError for a missing pair that was asked for, and damaged files.
     """
     tree = Tree("empire10", Path(data["empire10"]))
-    present = [str(n) for n in CASES if tree.all(f"scans/{n:02d}_*.mhd")]
-    asked = None if cases is None else [str(n) for n in cases]
-    chosen, missing = choose(f"the pairs of empire10 in {tree.root}", [*map(str, CASES)], present, asked)
-    masks = {(n, role): tree.find(f"lungMasks/{n:02d}_{role}.mhd") for n in map(int, chosen) for role in ROLES}
+    what = f"the pairs of empire10 in {tree.root}"
+    chosen, missing = choose_numbers(what, CASES, cases, lambda n: tree.all(f"scans/{n:02d}_*.mhd"))
+    masks = {(n, role): tree.find(f"lungMasks/{n:02d}_{role}.mhd") for n in chosen for role in ROLES}
 
     def pairs() -> Iterator[Case]:
-        for number in map(int, chosen):
+        for number in chosen:
             first, second = (
                 read_scan(tree.one(f"scans/{number:02d}_{role}.mhd"), mask=masks[number, role]) for role in ROLES
             )

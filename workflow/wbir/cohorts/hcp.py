@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from wbir.cases import Case
-from wbir.cohorts._brains import KEPT, Chosen, Counts, choose_pairs, deal
 from wbir.cohorts._scans import Scan, pair, read_scan, write_cohort
+from wbir.cohorts._subjects import KEPT, Chosen, Counts, choose_pairs, deal
 from wbir.data.tree import Tree
 from wbir.errors import InputError, require_known
 

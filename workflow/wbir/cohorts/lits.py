@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from wbir.cases import Case
-from wbir.cohorts._brains import choose_pairs, deal
 from wbir.cohorts._placing import placed
 from wbir.cohorts._scans import Scan, pair, read_scan, write_cohort
+from wbir.cohorts._subjects import choose_pairs, deal
 from wbir.data.tree import Tree
 from wbir.errors import InputError
 from wbir.images import load_nifti

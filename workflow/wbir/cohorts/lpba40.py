@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from wbir.cohorts._brain_labels import LPBA40 as LABELS
-from wbir.cohorts._brains import brain_cases, choose_pairs, left_out
-from wbir.cohorts._scans import Scan, canonical_scan, write_cohort
+from wbir.cohorts._scans import Scan, canonical_scan, choose, write_cohort
+from wbir.cohorts._subjects import choose_pairs, pair_cases
 from wbir.data.tree import Tree
 from wbir.errors import InputError
 from wbir.geometry.frames import Frame
@@ -59,12 +59,12 @@ def build(
         raise InputError("a data folder for lpba40", "none", "name the folder (see docs/data-access.md)")
     tree = Tree("lpba40", Path(data["lpba40"]))
     found = {path.name[:3].upper() for path in tree.all("S??.delineation.structure.label.hdr")}
-    missing = left_out("lpba40", SUBJECTS, found)
+    _, missing = choose("lpba40", SUBJECTS, sorted(found), None)
     groups = {
         split: [s for s in SUBJECTS if s in found and split_of(s) == split] for split in ("train", "validation", "test")
     }
     chosen = choose_pairs(groups, pairs, seed, fixed=fixed, moving=moving)
-    cases = brain_cases(chosen, lambda subject: read_subject(tree, subject))
+    cases = pair_cases(chosen, lambda subject: read_subject(tree, subject))
     parameters = {"pairs": dict(pairs), "fixed": fixed, "moving": moving}
     write_cohort(
         folder, COHORT, cases, source=source, seed=seed, labels=LABELS, parameters=parameters, missing_subjects=missing

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from wbir.cohorts._brain_labels import NEUROMORPHOMETRICS
-from wbir.cohorts._brains import brain_cases, choose_pairs, left_out
-from wbir.cohorts._scans import Scan, read_scan, write_cohort
+from wbir.cohorts._scans import Scan, choose, read_scan, write_cohort
+from wbir.cohorts._subjects import choose_pairs, pair_cases
 from wbir.cohorts.inter_subject_brains import LABELS as TISSUES
 from wbir.data.tree import Tree
 from wbir.errors import InputError, require_known
@@ -70,14 +70,14 @@ def build(
     require_known({"labels": (labels, CHOICES)}, "of miccai2012")
     tree = Tree("miccai2012", Path(data["miccai2012"]))
     found = {path.name[:4] for path in tree.all("[0-9][0-9][0-9][0-9]_3_glm.nii.gz")}
-    missing = left_out("miccai2012", SUBJECTS, found)
+    _, missing = choose("miccai2012", SUBJECTS, sorted(found), None)
     groups = {
         split: [s for s in ids if s in found and s not in RESCANS]
         for split, ids in (("train", TRAINING), ("test", TESTING))
     }
     chosen = choose_pairs(groups, pairs, seed, fixed=fixed, moving=moving)
     table = numbers(labels)
-    cases = brain_cases(chosen, lambda subject: read_subject(tree, subject, table), {"group": "inter-subject"})
+    cases = pair_cases(chosen, lambda subject: read_subject(tree, subject, table), {"group": "inter-subject"})
     write_cohort(
         folder, COHORT, cases, source=source, seed=seed, labels=NEUROMORPHOMETRICS if labels == "regions" else TISSUES,
         parameters={"pairs": dict(pairs), "fixed": fixed, "moving": moving, "labels": labels}, missing_subjects=missing,

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wbir.cohorts._brain_labels import DKT31
-from wbir.cohorts._brains import brain_cases, choose_pairs, deal, left_out
-from wbir.cohorts._scans import Scan, read_scan, write_cohort
+from wbir.cohorts._scans import Scan, choose, read_scan, write_cohort
+from wbir.cohorts._subjects import choose_pairs, deal, pair_cases
 from wbir.data.tree import Tree
 from wbir.errors import InputError, require_known
 
@@ -54,7 +54,7 @@ def build(
     require_known({"space": (space, SPACES)}, f"of {DATASET}")
     tree, ending = Tree(DATASET, Path(data[DATASET])), ".nii.gz" if space == "native" else f".{space}.nii.gz"
     found = {path.parent.name.upper() for path in tree.all(f"OASIS-TRT-20-*/labels.DKT31.manual{ending}")}
-    missing = left_out(DATASET, SUBJECTS, found)
+    _, missing = choose(DATASET, SUBJECTS, sorted(found), None)
     groups = deal([s for s in SUBJECTS if s in found], subjects, seed)
     chosen = choose_pairs(groups, pairs, seed, fixed=fixed, moving=moving)
 
@@ -66,6 +66,6 @@ def build(
         "subjects": dict(subjects), "pairs": dict(pairs), "fixed": fixed, "moving": moving, "space": space,
     }  # fmt: skip
     write_cohort(
-        folder, COHORT, brain_cases(chosen, read), source=source, seed=seed, labels=DKT31, parameters=parameters,
+        folder, COHORT, pair_cases(chosen, read), source=source, seed=seed, labels=DKT31, parameters=parameters,
         missing_subjects=missing,
     )  # fmt: skip

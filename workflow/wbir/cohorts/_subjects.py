@@ -1,10 +1,9 @@
-"""Brains of many people in pairs: who is in which split, which pairs, each subject read once."""
+"""Scans of many people in pairs: who is in which split, which pairs, each subject read once."""
 
 from __future__ import annotations
 
 import functools
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -19,17 +18,6 @@ KEPT = 6  # scans held at a time: pairs of one fixed subject follow each other
 Counts = Mapping[str, int | None]  # by split
 Groups = Mapping[str, Sequence[str]]  # subjects by split
 Chosen = list[tuple[str, Pair]]  # split, (fixed, moving)
-
-
-def left_out(dataset: str, wanted: Iterable[str], present: Iterable[str]) -> list[str]:
-    """The wanted subjects that are not there, in order, named on standard error. Raises InputError where none is there."""
-    wanted, found = list(wanted), set(present)
-    missing = [subject for subject in wanted if subject not in found]
-    if len(missing) == len(wanted):
-        raise InputError(f"subjects of {dataset}", "none in its folder", "see docs/data-access.md")
-    if missing:
-        print(f"{dataset}: not there, left out: {', '.join(missing)}", file=sys.stderr)
-    return missing
 
 
 def deal(subjects: Sequence[str], counts: Counts, seed: int) -> dict[str, list[str]]:
@@ -80,7 +68,7 @@ def choose_pairs(
     return chosen
 
 
-def brain_cases(
+def pair_cases(
     chosen: Chosen, read: Callable[[str], Scan], attributes: Mapping[str, str] | None = None
 ) -> Iterator[Case]:
     """The cases `<fixed>-<moving>`, the moving scan on the fixed grid; `read` reads a subject, again only if long unused."""
