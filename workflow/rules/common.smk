@@ -74,22 +74,21 @@ def gpus(spec):
 
 
 def needs(spec):
-    """Resources of a job from a SPEC or a COHORT; memory and time grow with each retry."""
-    return {
-        "mem_mb": lambda wildcards, attempt: spec["mem_mb"] * attempt,
-        "runtime": lambda wildcards, attempt: spec["runtime"] * attempt,
-        "gpu": gpus(spec),
-        "attempt": lambda wildcards, attempt: attempt,
-        "attempts": config["attempts"],
-    }
+    """Resources of a job from a SPEC or a COHORT."""
+    return growing(lambda wildcards: (spec, spec["runtime"]))
 
 
 def predict_needs():
     """Resources of a job that predicts a unit, or a shard of it."""
+    return growing(lambda wildcards: (UNITS[wildcards.unit].spec, UNITS[wildcards.unit].minutes))
+
+
+def growing(limits):
+    """Resources from a function of the wildcards to a SPEC and minutes; memory and time grow with each retry."""
     return {
-        "mem_mb": lambda wildcards, attempt: UNITS[wildcards.unit].spec["mem_mb"] * attempt,
-        "runtime": lambda wildcards, attempt: UNITS[wildcards.unit].minutes * attempt,
-        "gpu": lambda wildcards: gpus(UNITS[wildcards.unit].spec),
+        "mem_mb": lambda wildcards, attempt: limits(wildcards)[0]["mem_mb"] * attempt,
+        "runtime": lambda wildcards, attempt: limits(wildcards)[1] * attempt,
+        "gpu": lambda wildcards: gpus(limits(wildcards)[0]),
         "attempt": lambda wildcards, attempt: attempt,
         "attempts": config["attempts"],
     }
