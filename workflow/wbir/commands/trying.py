@@ -29,11 +29,11 @@ def run_try(options: argparse.Namespace) -> None:
     from wbir.papers import load_paper, slugs
     from wbir.trying import try_units
 
-    units = [unit for slug in options.papers or slugs() for unit in load_paper(slug, options.scale).units()]
     wanted = [
         unit
-        for unit in units
-        if unit.spec["gpu"] and unit.seed == min(u.seed for u in units if u.method == unit.method)
+        for paper in (load_paper(slug, options.scale) for slug in options.papers or slugs())
+        for unit in paper.units()
+        if unit.spec["gpu"] and unit.seed == paper.seeds(unit.experiment)[0]
     ]
     out = options.out / options.scale
     try_units(wanted, out, device=options.device, steps=options.steps, minutes=options.minutes, jobs=options.jobs)

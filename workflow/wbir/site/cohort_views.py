@@ -8,7 +8,7 @@ from typing import Any
 
 from wbir.cohort_plans import DERIVED, datasets_of
 from wbir.data.catalogue import catalogue
-from wbir.data.summary import summaries
+from wbir.data.summary import DataSet, summaries
 from wbir.discovery import describe
 
 
@@ -17,7 +17,8 @@ def cohort_views(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     plans: dict[str, Mapping[str, Any]] = {}
     for row in rows:
         plans |= {part["id"]: part for part in _chain(row["cohort"]) if part["id"] not in plans}
-    return [_view(plan) for plan in plans.values()]
+    known = summaries(catalogue())
+    return [_view(plan, known) for plan in plans.values()]
 
 
 def _chain(plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -26,10 +27,9 @@ def _chain(plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list({part["id"]: part for part in [*parts, plan]}.values())
 
 
-def _view(plan: Mapping[str, Any]) -> dict[str, Any]:
+def _view(plan: Mapping[str, Any], known: Mapping[str, DataSet]) -> dict[str, Any]:
     spec = describe("cohorts", plan["builder"])
     read = () if plan["source"] in ("simulated", DERIVED) else datasets_of(plan["builder"])
-    known = summaries(catalogue())
     return {
         **{key: plan[key] for key in ("id", "source", "seed")},
         **{key: spec[key] for key in ("title", "describes", "reference")},
